@@ -1,0 +1,53 @@
+# cmake --install and the .deb. The agent lies in lib/rejit/, where librejit.so and the command look for it.
+
+if(TARGET rejit)
+    install(TARGETS rejit RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+endif()
+if(TARGET librejit)
+    install(TARGETS librejit LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+endif()
+if(TARGET librejit_agent)
+    install(TARGETS librejit_agent LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}/rejit")
+endif()
+if(EXISTS "${CMAKE_SOURCE_DIR}/include/rejit")
+    install(DIRECTORY include/rejit DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+endif()
+install(FILES LICENSE DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+if(EXISTS "${CMAKE_SOURCE_DIR}/completions/rejit.bash")
+    install(FILES completions/rejit.bash DESTINATION "${CMAKE_INSTALL_DATADIR}/bash-completion/completions" RENAME rejit)
+endif()
+
+# Man pages: docs/man/rejit.1.md becomes rejit.1, through lowdown.
+file(GLOB man_sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/docs/man/*.[1-8].md")
+find_program(LOWDOWN lowdown)
+if(man_sources AND LOWDOWN)
+    foreach(source IN LISTS man_sources)
+        get_filename_component(page "${source}" NAME_WLE)
+        string(REGEX MATCH "[1-8]$" section "${page}")
+        string(REGEX REPLACE "\\.[1-8]$" "" title "${page}")
+        set(made "${CMAKE_BINARY_DIR}/man/${page}")
+        add_custom_command(OUTPUT "${made}"
+            COMMAND "${CMAKE_COMMAND}" -E make_directory "${CMAKE_BINARY_DIR}/man"
+            COMMAND "${LOWDOWN}" -s -t man -m "title: ${title}" -m "section: ${section}"
+                -m "source: rejit ${PROJECT_VERSION}" -o "${made}" "${source}"
+            DEPENDS "${source}" VERBATIM)
+        list(APPEND man_pages "${made}")
+        install(FILES "${made}" DESTINATION "${CMAKE_INSTALL_MANDIR}/man${section}")
+    endforeach()
+    add_custom_target(man ALL DEPENDS ${man_pages})
+    if(TARGET products)
+        add_dependencies(products man)
+    endif()
+endif()
+
+set(CPACK_GENERATOR DEB)
+set(CPACK_PACKAGE_NAME rejit)
+set(CPACK_PACKAGE_CONTACT "The rejit authors")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "${PROJECT_DESCRIPTION}")
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SECTION devel)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "libzydis4.0")
+set(CPACK_STRIP_FILES ON)
+include(CPack)
