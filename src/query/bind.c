@@ -1,0 +1,368 @@
+/* Conditions: the tree bound to the parameters of one method. */
+#include "query/query-priv.h"
+
+#define FIELD_LITERAL 0x40u /* FieldAttributes, II.23.1.5 */
+#define FIELD_STATIC  0x10u
+#define PARAM_IN      0x1u /* ParamAttributes, II.23.1.13 */
+#define PARAM_OUT     0x2u
+#define FIELD_SIG     0x06u /* II.23.2.4 */
+
+typedef struct binder {
+    arena *a;
+    const cil_image *im;
+    uint32_t method, owner;
+    cil_method_sig sig;
+    const query_resolver *resolver;
+    err_t *e;
+} binder;
+
+/* An enum's TypeDef. */
+typedef struct enum_type {
+    const cil_image *im;
+    uint32_t rid;
+    cil_element underlying;
+} enum_type;
+
+/* ---- parameters ------------------------------------------------------------------------------------------------- */
+
+/* The Param row of a parameter; 0 where it has none. */
+static uint32_t param_row(const cil_image *im, uint32_t method_rid, uint16_t index)
+{
+    cil_range r = cil_list(im, CIL_METHOD_DEF, method_rid, CIL_METHOD_DEF_PARAMS, CIL_PARAM);
+    for (uint32_t at = r.first; at < r.end; at++) {
+        uint32_t rid = cil_list_item(im, CIL_PARAM, at);
+        if (cil_cell(im, CIL_PARAM, rid, CIL_PARAM_SEQUENCE) == index + 1u) return rid;
+    }
+    return 0;
+}
+
+const char *query_parameter_name(arena *a, const cil_image *image, uint32_t method_rid, uint16_t index)
+{
+    uint32_t rid = param_row(image, method_rid, index);
+    const char *name = rid ? cil_cell_string(image, CIL_PARAM, rid, CIL_PARAM_NAME) : "";
+    const char *out = *name ? arena_strdup(a, name) : arena_printf(a, "arg%u", index);
+    return out ? out : "";
+}
+
+static bool find_param(const binder *b, const char *name, uint16_t *index)
+{
+    for (uint32_t i = 0; i < b->sig.param_count && i <= UINT16_MAX; i++) {
+        if (strcmp(query_parameter_name(b->a, b->im, b->method, (uint16_t)i), name) == 0) {
+            *index = (uint16_t)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool no_such_param(const binder *b, const query_node *n)
+{
+    buf_t names = {0}, method = {0};
+    for (uint32_t i = 0; i < b->sig.param_count && i < 32; i++) {
+        buf_printf(&names, "%s%s", i ? ", " : "", query_parameter_name(b->a, b->im, b->method, (uint16_t)i));
+    }
+    cil_method_name(b->im, b->method, false, &method);
+    if (b->sig.param_count) {
+        query_error(b->e, n->column, "no argument '%s'; %s has %s", n->argument, buf_cstr(&method), buf_cstr(&names));
+    } else {
+        query_error(b->e, n->column, "no argument '%s'; %s has none", n->argument, buf_cstr(&method));
+    }
+    buf_free(&names);
+    buf_free(&method);
+    return false;
+}
+
+/* ---- enums ------------------------------------------------------------------------------------------------------ */
+
+static bool find_type(const binder *b, cil_token token, enum_type *out)
+{
+    out->im = NULL;
+    if (CIL_TABLE(token) == CIL_TYPE_DEF) {
+        out->im = b->im;
+        out->rid = CIL_RID(token);
+    } else if (b->resolver) {
+        out->im = b->resolver->type(b->resolver->owner, b->im, token, &out->rid);
+    }
+    return out->im != NULL;
+}
+
+static bool is_enum(const enum_type *t)
+{
+    cil_token base = cil_cell_token(t->im, CIL_TYPE_DEF, t->rid, CIL_TYPE_DEF_EXTENDS);
+    return cil_type_is(t->im, base, "System.Enum");
+}
+
+/* The type of the only instance field (II.14.3). */
+static bool find_underlying(enum_type *t)
+{
+    cil_range r = cil_list(t->im, CIL_TYPE_DEF, t->rid, CIL_TYPE_DEF_FIELDS, CIL_FIELD);
+    for (uint32_t at = r.first; at < r.end; at++) {
+        uint32_t rid = cil_list_item(t->im, CIL_FIELD, at);
+        if (cil_cell(t->im, CIL_FIELD, rid, CIL_FIELD_FLAGS) & FIELD_STATIC) continue;
+        cil_blob sig = cil_cell_blob(t->im, CIL_FIELD, rid, CIL_FIELD_SIG);
+        if (sig.n < 2 || sig.p[0] != FIELD_SIG) return false;
+        t->underlying = (cil_element)sig.p[1];
+        return (t->underlying >= CIL_E_BOOLEAN && t->underlying <= CIL_E_U8) || t->underlying == CIL_E_I ||
+               t->underlying == CIL_E_U;
+    }
+    return false;
+}
+
+/* The Constant row of a field; the table is sorted by its parent, here HasConstant with tag 0 (II.22.9, II.24.2.6). */
+static uint32_t constant_row(const cil_image *im, uint32_t field_rid)
+{
+    uint32_t low = 1, high = im->rows[CIL_CONSTANT] + 1, parent = field_rid << 2;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (cil_cell(im, CIL_CONSTANT, middle, CIL_CONSTANT_PARENT) < parent)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return cil_cell(im, CIL_CONSTANT, low, CIL_CONSTANT_PARENT) == parent ? low : 0;
+}
+
+static bool is_signed(cil_element e)
+{
+    return e == CIL_E_I1 || e == CIL_E_I2 || e == CIL_E_I4 || e == CIL_E_I8 || e == CIL_E_I;
+}
+
+static bool member_value(const enum_type *t, uint32_t field_rid, query_node *n)
+{
+    uint32_t row = constant_row(t->im, field_rid);
+    cil_blob blob = cil_cell_blob(t->im, CIL_CONSTANT, row, CIL_CONSTANT_VALUE);
+    if (!row || !blob.n || blob.n > 8) return false;
+    uint64_t v = 0;
+    memcpy(&v, blob.p, blob.n);
+    unsigned unused = 64 - 8 * blob.n;
+    n->i = is_signed(t->underlying) ? (int64_t)(v << unused) >> unused : (int64_t)v;
+    n->u = v;
+    n->value_kind = !is_signed(t->underlying) && v > INT64_MAX ? QUERY_UINT : QUERY_INT;
+    return true;
+}
+
+static bool no_such_member(const binder *b, const query_node *n, const enum_type *t, cil_range fields)
+{
+    buf_t names = {0}, type = {0};
+    unsigned shown = 0;
+    for (uint32_t at = fields.first; at < fields.end && shown < 16; at++) {
+        uint32_t rid = cil_list_item(t->im, CIL_FIELD, at);
+        if (!(cil_cell(t->im, CIL_FIELD, rid, CIL_FIELD_FLAGS) & FIELD_LITERAL)) continue;
+        buf_printf(&names, "%s%s", shown++ ? ", " : "", cil_cell_string(t->im, CIL_FIELD, rid, CIL_FIELD_NAME));
+    }
+    cil_type_name(t->im, CIL_TOKEN(CIL_TYPE_DEF, t->rid), &type);
+    query_error(b->e, n->value_column, "'%s' is no member of %s; it has %s", n->name, buf_cstr(&type),
+                buf_cstr(&names));
+    buf_free(&names);
+    buf_free(&type);
+    return false;
+}
+
+/* Red, Color.Red, Ns.Color.Red */
+static bool bind_member(const binder *b, query_node *n, const enum_type *t)
+{
+    const char *dot = strrchr(n->name, '.'), *member = dot ? dot + 1 : n->name;
+    cil_range fields = cil_list(t->im, CIL_TYPE_DEF, t->rid, CIL_TYPE_DEF_FIELDS, CIL_FIELD);
+    bool type_fits = true;
+    if (dot) {
+        buf_t type = {0};
+        cil_type_name(t->im, CIL_TOKEN(CIL_TYPE_DEF, t->rid), &type);
+        const char *full = buf_cstr(&type);
+        size_t n_full = strlen(full), n_typed = (size_t)(dot - n->name);
+        type_fits = n_typed <= n_full && memcmp(full + n_full - n_typed, n->name, n_typed) == 0 &&
+                    (n_typed == n_full || strchr(".+", full[n_full - n_typed - 1]));
+        buf_free(&type);
+    }
+    for (uint32_t at = fields.first; type_fits && at < fields.end; at++) {
+        uint32_t rid = cil_list_item(t->im, CIL_FIELD, at);
+        if (!(cil_cell(t->im, CIL_FIELD, rid, CIL_FIELD_FLAGS) & FIELD_LITERAL)) continue;
+        if (strcmp(cil_cell_string(t->im, CIL_FIELD, rid, CIL_FIELD_NAME), member) != 0) continue;
+        if (member_value(t, rid, n)) {
+            n->name = NULL;
+            return true;
+        }
+        return query_error(b->e, n->value_column,
+                           "the value of '%s' cannot be read from the metadata; write it as a number", n->name);
+    }
+    return no_such_member(b, n, t, fields);
+}
+
+/* ---- types ------------------------------------------------------------------------------------------------------ */
+
+static const char *type_text(const binder *b, const cil_type *t)
+{
+    buf_t out = {0};
+    cil_sig_type_name(b->im, t->whole, b->owner, b->method, false, &out);
+    const char *text = arena_strdup(b->a, buf_cstr(&out));
+    buf_free(&out);
+    return text ? text : "";
+}
+
+/* "column N: 'n' is int; ..." at the value. */
+static bool mismatch(const binder *b, const query_node *n, const cil_type *t, const char *remedy)
+{
+    return query_error(b->e, n->value_column, "'%s' is %s; %s", n->argument, type_text(b, t), remedy);
+}
+
+static bool only_equality(const binder *b, const query_node *n, const cil_type *t)
+{
+    if (n->op == QUERY_EQ || n->op == QUERY_NE) return true;
+    return mismatch(b, n, t, "compare it with == or !=");
+}
+
+/* An identifier that is no member of an enum. */
+static bool stray_name(const binder *b, const query_node *n, const cil_type *t)
+{
+    uint16_t other;
+    if (find_param(b, n->name, &other)) {
+        return query_error(b->e, n->value_column, "two arguments cannot be compared; one side must be a literal");
+    }
+    return query_error(b->e, n->value_column, "'%s' is no literal; '%s' is %s (text stands in quotes)", n->name,
+                       n->argument, type_text(b, t));
+}
+
+static void widen_to_float(query_node *n)
+{
+    if (n->value_kind == QUERY_INT) n->f = (double)n->i;
+    if (n->value_kind == QUERY_UINT) n->f = (double)n->u;
+    n->value_kind = QUERY_FLOAT;
+}
+
+/* A one-character text is a char. */
+static bool text_to_char(const binder *b, query_node *n, const cil_type *t)
+{
+    if (n->text_units != 1) return mismatch(b, n, t, "compare it with one character, such as 'x'");
+    n->i = n->text[0];
+    n->value_kind = QUERY_INT;
+    return true;
+}
+
+static bool bind_number(const binder *b, query_node *n, const cil_type *t)
+{
+    if (n->name) return stray_name(b, n, t);
+    if (n->element == CIL_E_BOOLEAN) {
+        if (!n->is_bool) return mismatch(b, n, t, "compare it with true or false");
+        return only_equality(b, n, t);
+    }
+    if (n->is_bool)
+        return mismatch(b, n, t,
+                        n->value_column == n->column ? "only a bool stands alone; write a comparison"
+                                                     : "compare it with a number");
+    if (n->element == CIL_E_CHAR && n->value_kind == QUERY_TEXT) return text_to_char(b, n, t);
+    if (n->value_kind == QUERY_NULL) return mismatch(b, n, t, "it is never null");
+    if (n->value_kind == QUERY_TEXT) return mismatch(b, n, t, "compare it with a number");
+    if (n->element == CIL_E_R4 || n->element == CIL_E_R8) widen_to_float(n);
+    return true;
+}
+
+static bool bind_string(const binder *b, query_node *n, const cil_type *t)
+{
+    if (n->name) return stray_name(b, n, t);
+    if (n->value_kind != QUERY_TEXT && n->value_kind != QUERY_NULL)
+        return mismatch(b, n, t, "compare it with \"text\" or null");
+    return only_equality(b, n, t);
+}
+
+static bool bind_reference(const binder *b, query_node *n, const cil_type *t)
+{
+    n->element = CIL_E_OBJECT;
+    if (n->name) return stray_name(b, n, t);
+    if (n->value_kind != QUERY_NULL) return mismatch(b, n, t, "it can only be compared with null");
+    return only_equality(b, n, t);
+}
+
+static bool bind_pointer(const binder *b, query_node *n, const cil_type *t)
+{
+    n->element = CIL_E_U;
+    if (n->value_kind == QUERY_NULL && !n->name) {
+        n->value_kind = QUERY_INT;
+        n->i = 0;
+    }
+    return bind_number(b, n, t);
+}
+
+static bool bind_enum(const binder *b, query_node *n, const cil_type *t)
+{
+    enum_type type = {0};
+    if (!find_type(b, t->token, &type)) {
+        return query_error(b->e, n->column, "the type %s of '%s' is not loaded yet; its values cannot be compared",
+                           type_text(b, t), n->argument);
+    }
+    if (!is_enum(&type))
+        return mismatch(b, n, t, "only primitive types (decimal is none), strings, enums and null can be compared");
+    if (!find_underlying(&type)) return mismatch(b, n, t, "its metadata is damaged: no underlying type");
+    n->is_enum = true;
+    n->element = type.underlying;
+    if (n->name) return bind_member(b, n, &type);
+    if (n->value_kind == QUERY_INT && !n->is_bool) return true;
+    if (n->value_kind == QUERY_UINT) return true;
+    return mismatch(b, n, t, "compare it with one of its members or a number");
+}
+
+/* By the kind of the parameter's type. */
+static bool bind_value(const binder *b, query_node *n, const cil_type *t)
+{
+    n->element = t->element;
+    bool number =
+        (t->element >= CIL_E_BOOLEAN && t->element <= CIL_E_R8) || t->element == CIL_E_I || t->element == CIL_E_U;
+    if (number) return bind_number(b, n, t);
+    if (t->element == CIL_E_VALUETYPE) return bind_enum(b, n, t);
+    bool is_struct = t->element == CIL_E_GENERICINST && t->generic_is_value;
+    if (is_struct || t->element == CIL_E_VAR || t->element == CIL_E_MVAR || t->element == CIL_E_TYPEDBYREF) {
+        return mismatch(b, n, t, "only primitive types (decimal is none), strings, enums and null can be compared");
+    }
+    if (t->byref) return mismatch(b, n, t, "a reference to a reference cannot be compared");
+    if (t->element == CIL_E_STRING) return bind_string(b, n, t);
+    if (t->element == CIL_E_PTR || t->element == CIL_E_FNPTR) return bind_pointer(b, n, t);
+    return bind_reference(b, n, t);
+}
+
+static bool bind_compare(const binder *b, query_node *n)
+{
+    if (!find_param(b, n->argument, &n->index)) {
+        /* Red == color: the parser could not know which is which. */
+        if (!n->name || strchr(n->name, '.') || !find_param(b, n->name, &n->index)) return no_such_param(b, n);
+        const char *name = n->name;
+        uint32_t column = n->value_column;
+        n->name = n->argument;
+        n->value_column = n->column;
+        n->argument = name;
+        n->column = column;
+        n->op = n->op == QUERY_LT   ? QUERY_GT
+                : n->op == QUERY_GT ? QUERY_LT
+                : n->op == QUERY_LE ? QUERY_GE
+                : n->op == QUERY_GE ? QUERY_LE
+                                    : n->op;
+    }
+    const cil_type *t = &b->sig.params[n->index];
+    uint32_t row = param_row(b->im, b->method, n->index);
+    uint32_t flags = row ? cil_cell(b->im, CIL_PARAM, row, CIL_PARAM_FLAGS) : 0;
+    if (t->byref && (flags & (PARAM_IN | PARAM_OUT)) == PARAM_OUT) {
+        return query_error(b->e, n->column, "'%s' is an out parameter: it has no value yet when the call begins",
+                           n->argument);
+    }
+    return bind_value(b, n, t);
+}
+
+static query_node *bind_node(const binder *b, const query_node *parsed)
+{
+    query_node *n = arena_copy(b->a, parsed, sizeof *parsed);
+    if (!n) {
+        err_set(b->e, ERR_MEMORY, -1, "out of memory");
+        return NULL;
+    }
+    if (n->kind == QUERY_COMPARE) return bind_compare(b, n) ? n : NULL;
+    if (!(n->left = bind_node(b, parsed->left))) return NULL;
+    if (n->kind != QUERY_NOT && !(n->right = bind_node(b, parsed->right))) return NULL;
+    return n;
+}
+
+const query_node *query_condition_check(arena *a, const query_node *parsed, const cil_image *image, uint32_t method_rid,
+                                        const query_resolver *resolver, err_t *e)
+{
+    binder b = {.a = a, .im = image, .method = method_rid, .resolver = resolver, .e = e};
+    b.owner = cil_method_owner(image, method_rid);
+    cil_blob sig = cil_cell_blob(image, CIL_METHOD_DEF, method_rid, CIL_METHOD_DEF_SIG);
+    if (!cil_method_sig_read(a, sig, &b.sig, e)) return NULL;
+    return bind_node(&b, parsed);
+}

@@ -1,0 +1,129 @@
+/*
+ * query: what people type. Method patterns and conditions, parsed with the column of every error, and checked against
+ * metadata. Knows assemblies as cil_images only: the same code answers in the target, in the client, and offline in
+ * tests.
+ */
+#ifndef REJIT_QUERY_H
+#define REJIT_QUERY_H
+
+#include "cil/cil.h"
+
+/* ---- patterns -------------------------------------------------------------------------------------------------- */
+
+/*
+ *   [Assembly!]Name[(type,type,...)]
+ *
+ * Name is tried on the full name `Ns.Outer+Inner.Method`. Where it holds no dot (but for the first character of
+ * `.ctor`), it is tried on the method's own name too; where it holds one, on the full name without its namespace too:
+ * `List<T>.Add` needs no System.Collections.Generic.
+ *
+ *  - `*` matches any run of characters, dots included; `?` one character. Names are case-sensitive.
+ *  - Type and method names match with or without their generic parameters: List<T>.Add, List.Add, List`1.Add, and
+ *    with wildcards for them: List<*>.Add, Dictionary<,>.Add. Parameters that are named must be those of the source:
+ *    List<int>.Add matches nothing, because an edit covers every instantiation.
+ *  - A C# keyword in front stands for its type: int.Parse is Int32.Parse.
+ *  - `.ctor` and `.cctor` by these names: Order..ctor.
+ *  - The name of a property or an event matches its accessors, which are known by their SpecialName flag and prefix:
+ *    Order.Total is get_Total and set_Total.
+ *  - An explicit implementation (Bag.System.Collections.IEnumerable.GetEnumerator) answers to its last part as well:
+ *    GetEnumerator, Bag.GetEnumerator; the same goes for explicit properties.
+ *  - Angle brackets at the beginning of a name are the compiler's and literal: Program.<Main>$,
+ *    Shop.<Total>g__Round|3_0, *.<>c.*
+ *  - Assembly is the simple name, `.dll` behind it is ignored; wildcards work.
+ *  - Parameter lists compare as cil_method_name prints them: C# keywords (Int32 and System.Int32 are int), names with
+ *    or without their namespaces and enclosing types, white space ignored. ref, in, out and & all say "by reference".
+ *    `()` is no parameters, no list is any; a `*` alone stands for any number of parameters: (*), (int,*).
+ */
+typedef struct query_pattern query_pattern;
+
+/*
+ * NULL and ERR_USAGE with the column (bytes, from 0) as place: empty, unbalanced parentheses or angle brackets, stray
+ * characters, two `!`, too long (> 1,024 bytes). The text says it for people, "column N: what is wrong; what to
+ * write", N from 1. The result is read-only and may be used by several threads at once; it lives as long as the arena
+ * and keeps nothing of `text`.
+ */
+query_pattern *query_pattern_parse(arena *a, const char *text, err_t *e);
+/* Can a method of this assembly match at all? */
+bool query_pattern_assembly(const query_pattern *p, const char *assembly_name);
+/* Does this MethodDef match? scratch is reset by the caller when it likes; none is kept. */
+bool query_pattern_method(const query_pattern *p, const cil_image *image, uint32_t method_rid, buf_t *scratch);
+/* Calls `found` for every MethodDef that matches, in rid order, until it answers false. Builds text only for generic
+   parts and parameter lists that the pattern asks for. */
+void query_pattern_scan(const query_pattern *p, const cil_image *image, bool (*found)(void *owner, uint32_t method_rid),
+                        void *owner);
+
+/*
+ * The nearest names, for "no method matches": keeps the `most` best (at most 16) over several images, by edit
+ * distance on the type's part and the method's. Names carry parameters where the pattern has a list, and `Assembly!`
+ * where it names one; a type's name is answered with `Type.*`. They lie in the arena; images may go.
+ */
+typedef struct query_nearest query_nearest;
+query_nearest *query_nearest_new(arena *a, const query_pattern *p, unsigned most);
+void query_nearest_add(query_nearest *n, const cil_image *image);
+/* Best first; answers how many, at most `most`. */
+unsigned query_nearest_list(const query_nearest *n, const char **names);
+
+/* ---- conditions ------------------------------------------------------------------------------------------------- */
+
+/*
+ *   expr    := and ('||' and)*          and := not ('&&' not)*          not := '!' not | '(' expr ')' | compare
+ *   compare := operand [op operand]      op  := == != < <= > >=          (one side an argument, the other a literal)
+ *   operand := ['args.'] NAME | literal
+ *   literal := number (1_000, 0xFF, 1.5e3, suffixes as in C#)
+ *              | 'text' | "text" (both are strings; a one-character one also a char)
+ *              | true | false | null | enum member name (Red, Color.Red)
+ *
+ * A bare bool argument is a comparison with true. Numbers compare as C# would (int with long, signed with unsigned
+ * exactly, int with double). Text escapes: \n \t \r \0 \\ \' \" \uXXXX. At most 1,024 bytes and QUERY_NODES_MOST
+ * nodes.
+ */
+#define QUERY_NODES_MOST 64u
+
+typedef enum query_op { QUERY_EQ, QUERY_NE, QUERY_LT, QUERY_LE, QUERY_GT, QUERY_GE } query_op;
+typedef enum query_node_kind { QUERY_AND, QUERY_OR, QUERY_NOT, QUERY_COMPARE } query_node_kind;
+/* bool, char and enum: INT or UINT */
+typedef enum query_value_kind { QUERY_NULL, QUERY_INT, QUERY_UINT, QUERY_FLOAT, QUERY_TEXT } query_value_kind;
+
+typedef struct query_node {
+    query_node_kind kind;
+    const struct query_node *left, *right; /* AND OR; NOT: left */
+    query_op op;                           /* COMPARE: argument OP value (the parser turns `3 < n` round) */
+    uint32_t column;                       /* of the argument, of the operator */
+    uint32_t value_column;                 /* COMPARE: of the literal; the same as `column` where a bool stands alone */
+    const char *argument;                  /* the name typed */
+    query_value_kind value_kind;
+    bool is_bool; /* INT that was typed as true or false */
+    int64_t i;
+    uint64_t u;
+    double f;
+    const uint16_t *text; /* TEXT: UTF-16, text_units long */
+    uint32_t text_units;
+    const char *name; /* an identifier that must be an enum member, or NULL; NULL once it is bound */
+    /* Filled by query_condition_check, which also turns the value into what the argument compares with: FLOAT for R4
+       and R8; INT (or UINT above INT64_MAX) for bool, char and enums; INT, UINT or FLOAT for other integers; TEXT or
+       NULL for strings; NULL for OBJECT. */
+    uint16_t index;      /* of the parameter in the signature */
+    cil_element element; /* primitive, STRING, the enum's underlying type; OBJECT for null checks; U for pointers */
+    bool is_enum;
+} query_node;
+
+/* NULL and ERR_USAGE with the column (bytes, from 0) as place, the text as for patterns. */
+query_node *query_condition_parse(arena *a, const char *text, err_t *e);
+
+/* Finds the TypeDef that a token of `image` names; NULL where unknown. For enums that live in other assemblies. */
+typedef struct query_resolver {
+    void *owner;
+    const cil_image *(*type)(void *owner, const cil_image *image, cil_token token, uint32_t *type_rid);
+} query_resolver;
+/*
+ * Binds the names to the parameters of one method and checks the types: a copy of the tree in the arena, bound.
+ * ERR_USAGE with the column; the text lists the arguments (or the members of the enum) that are there. ref and in
+ * parameters of primitive types are read at the call's begin; out parameters, structs (Nullable<T> too) and generic
+ * parameters are refused. `resolver` may be NULL (then only enums of the same image work).
+ */
+const query_node *query_condition_check(arena *a, const query_node *parsed, const cil_image *image, uint32_t method_rid,
+                                        const query_resolver *resolver, err_t *e);
+/* The name of parameter `index` (from 0) as in the Param table; "arg3" where it has none. */
+const char *query_parameter_name(arena *a, const cil_image *image, uint32_t method_rid, uint16_t index);
+
+#endif
