@@ -1,0 +1,140 @@
+/* Conditions: postfix steps over the captured arguments. Bounded: each step looks at one slot. */
+#include "probe/probe-priv.h"
+#include "wire/element.h"
+
+typedef struct number {
+    enum { SIGNED, UNSIGNED, FLOATING, NOTHING } kind;
+    int64_t i;
+    uint64_t u;
+    double f;
+} number;
+
+static number of_signed(int64_t v)
+{
+    return (number){.kind = SIGNED, .i = v};
+}
+
+static number of_unsigned(uint64_t v)
+{
+    return (number){.kind = UNSIGNED, .u = v};
+}
+
+static number of_float(double v)
+{
+    return (number){.kind = FLOATING, .f = v};
+}
+
+static number load(uint8_t element, const uint8_t *p)
+{
+    uint64_t raw;
+    memcpy(&raw, p, 8);
+    float r4;
+    double r8;
+    switch (element) {
+    case WIRE_E_BOOLEAN:
+    case WIRE_E_U1: return of_unsigned((uint8_t)raw);
+    case WIRE_E_I1: return of_signed((int8_t)raw);
+    case WIRE_E_CHAR:
+    case WIRE_E_U2: return of_unsigned((uint16_t)raw);
+    case WIRE_E_I2: return of_signed((int16_t)raw);
+    case WIRE_E_I4: return of_signed((int32_t)raw);
+    case WIRE_E_U4: return of_unsigned((uint32_t)raw);
+    case WIRE_E_I8:
+    case WIRE_E_I: return of_signed((int64_t)raw);
+    case WIRE_E_U8:
+    case WIRE_E_U: return of_unsigned(raw);
+    case WIRE_E_R4: memcpy(&r4, p, 4); return of_float((double)r4);
+    case WIRE_E_R8: memcpy(&r8, p, 8); return of_float(r8);
+    default: return (number){.kind = NOTHING};
+    }
+}
+
+static double as_float(number n)
+{
+    return n.kind == FLOATING ? n.f : n.kind == SIGNED ? (double)n.i : (double)n.u;
+}
+
+/* -1, 0, 1; 2 where they are not ordered (NaN). Signed and unsigned compare as the numbers they are. */
+static int order(number a, number b)
+{
+    if (a.kind == NOTHING || b.kind == NOTHING) return 2;
+    if (a.kind == FLOATING || b.kind == FLOATING) {
+        double x = as_float(a), y = as_float(b);
+        return x < y ? -1 : x > y ? 1 : x == y ? 0 : 2;
+    }
+    bool a_below = a.kind == SIGNED && a.i < 0, b_below = b.kind == SIGNED && b.i < 0;
+    if (a_below != b_below) return a_below ? -1 : 1;
+    if (a_below) return a.i < b.i ? -1 : a.i > b.i;
+    uint64_t x = a.kind == SIGNED ? (uint64_t)a.i : a.u, y = b.kind == SIGNED ? (uint64_t)b.i : b.u;
+    return x < y ? -1 : x > y;
+}
+
+static bool holds(uint8_t compare, int order_of)
+{
+    if (order_of == 2) return compare == PROBE_NE;
+    switch ((probe_compare)compare) {
+    case PROBE_EQ: return order_of == 0;
+    case PROBE_NE: return order_of != 0;
+    case PROBE_LT: return order_of < 0;
+    case PROBE_LE: return order_of <= 0;
+    case PROBE_GT: return order_of > 0;
+    case PROBE_GE: return order_of >= 0;
+    }
+    return false;
+}
+
+/* The first piece behind an OBJECT or TYPED slot; NULL for null. */
+static const wire_piece *root(const wire_event *event, uint16_t slot)
+{
+    static const wire_piece unknown = {.length = UINT32_MAX}; /* there was no room for it: like no text and no number */
+    uint64_t at;
+    memcpy(&at, (const uint8_t *)event + slot, 8);
+    if (at && at >> 32 == 0) return &unknown;
+    return at ? (const wire_piece *)(const void *)((const uint8_t *)event + (uint32_t)at) : NULL;
+}
+
+static bool text_equal(const wire_piece *p, const probe_op *op)
+{
+    if (!p || p->length != op->units) return false;
+    uint32_t chars = RJ_MIN(p->copied / 2, (uint32_t)op->units);
+    return memcmp(p + 1, op->text, (size_t)chars * 2) == 0;
+}
+
+static bool compare(const probe_op *op, const wire_event *event)
+{
+    const uint8_t *value = (const uint8_t *)event + op->slot;
+    const wire_piece *p = op->how == WIRE_PRIMITIVE ? NULL : root(event, op->slot);
+    switch ((probe_literal)op->literal) {
+    case PROBE_NULL: return holds(op->compare, p ? 1 : 0) && (op->compare == PROBE_EQ || op->compare == PROBE_NE);
+    case PROBE_TEXT: return text_equal(p, op) == (op->compare == PROBE_EQ);
+    default: break;
+    }
+    uint8_t bytes[8] = {0};
+    if (op->how != WIRE_PRIMITIVE) {
+        if (!p || !p->copied) return op->compare == PROBE_NE;
+        memcpy(bytes, p + 1, RJ_MIN(p->copied, 8u));
+        value = bytes;
+    }
+    number literal = op->literal == PROBE_INT    ? of_signed(op->i)
+                     : op->literal == PROBE_UINT ? of_unsigned(op->u)
+                                                 : of_float(op->f);
+    return holds(op->compare, order(load(op->element, value), literal));
+}
+
+bool probe_condition(const probe_op *ops, uint32_t count, const wire_event *event)
+{
+    bool stack[PROBE_OPS_MOST];
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < count && i < PROBE_OPS_MOST; i++) {
+        const probe_op *op = &ops[i];
+        if (op->kind == PROBE_OP_COMPARE) {
+            stack[n++] = compare(op, event);
+        } else if (op->kind == PROBE_OP_NOT && n >= 1) {
+            stack[n - 1] = !stack[n - 1];
+        } else if (n >= 2) {
+            n--;
+            stack[n - 1] = op->kind == PROBE_OP_AND ? stack[n - 1] && stack[n] : stack[n - 1] || stack[n];
+        }
+    }
+    return n ? stack[n - 1] : true;
+}

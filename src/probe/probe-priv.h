@@ -1,0 +1,174 @@
+/* What the files of probe/ share. */
+#ifndef REJIT_PROBE_PRIV_H
+#define REJIT_PROBE_PRIV_H
+
+#include "probe/probe.h"
+
+#include <stdatomic.h>
+#include <stddef.h>
+
+#define PROBE_THREADS         1024u /* index 0 is nobody's: threads without a slot count there */
+#define PROBE_STACK_SIZE      (1024u * 1024u)
+#define PROBE_EXCEPTIONS      4u
+#define PROBE_EXCEPTION_BYTES 1536u
+
+/* In the flags of a MethodTable. */
+enum { HAS_COMPONENTS = 0x80000000, HAS_POINTERS = 0x01000000 };
+
+#define PROBE_BARRIER() atomic_signal_fence(memory_order_seq_cst)
+
+/* How far an async call has come that the frame stands for; other calls stay at CALLED. */
+typedef enum probe_stage {
+    PROBE_CALLED,
+    PROBE_STARTED,    /* the first run of its state machine has found the frame */
+    PROBE_SUSPENDING, /* counted in probe.suspending: other threads may run on before this one has registered the call
+                       */
+    PROBE_SETTLED,    /* its event was made, or will be made at its completion: nothing is left to be told of it */
+    PROBE_COMPLETING, /* not a call's own frame: made where the call completes */
+    PROBE_OUTCOME,    /* the same, of a call that may not have been registered yet */
+} probe_stage;
+
+typedef struct probe_frame {
+    struct probe_frame *below;
+    probe *probe;
+    uint64_t sp;       /* of enter: frames whose sp lies below a caller's are stale */
+    uint32_t end;      /* bytes of the event that are in use */
+    uint8_t exception; /* index + 1 of the exception that was noted, 0: none */
+    uint8_t cut;
+    uint16_t exception_turn;
+    uint32_t turn; /* of the probe */
+    uint32_t id;   /* OUTCOME: of the call */
+    uint8_t stage;
+    wire_event event;
+} probe_frame;
+
+/* The exception that a filter has seen, kept until the fault handlers of the second pass ask for it. */
+typedef struct probe_exception {
+    uint64_t object;
+    const probe_frame *top,
+        *last; /* the stack's top at the time, and the frame that asked last: a first pass only goes down */
+    uint32_t size;
+    uint16_t turn;
+    uint8_t cut;
+    _Alignas(8) uint8_t bytes[PROBE_EXCEPTION_BYTES];
+} probe_exception;
+
+/* Held: by the sweep while it finds out whether the thread is gone, or by the thread itself as it ends. */
+typedef enum probe_block_state { PROBE_FREE, PROBE_TAKEN, PROBE_HELD } probe_block_state;
+
+typedef struct probe_thread {
+    _Atomic uint32_t state; /* probe_block_state */
+    uint32_t index, tid;
+    uint64_t age;  /* of the taking: greater is later */
+    uint32_t busy; /* inside one of our functions: read by probe_sink_detach after a membarrier */
+    probe_frame *top;
+    uint8_t *stack;                   /* PROBE_STACK_SIZE bytes */
+    uint64_t native_low, native_high; /* bounds of the native stack, 0: not asked for yet */
+    uint16_t turn;
+    probe_exception exceptions[PROBE_EXCEPTIONS];
+} probe_thread;
+
+extern probe_thread *probe_pool; /* PROBE_THREADS of them */
+
+/* The calling thread's block; NULL where the pool is exhausted. */
+probe_thread *probe_self(void);
+uint64_t probe_now(void);
+void probe_clock_start(void);
+void probe_clock_settle(void);
+extern bool probe_clock_is_tsc;
+
+/* A frame on top of the thread's stack, or NULL where it is full. */
+probe_frame *probe_push(probe_thread *t, probe *p, uint64_t sp);
+void probe_pop_abandoned(probe_thread *t, probe_frame *f);
+
+/* Appends an event (and one blob behind it) to the thread's ring; counts it as dropped where it does not fit. */
+void probe_ring_put(probe_sink *s, uint32_t index, const wire_event *event, uint32_t size, const void *more,
+                    uint32_t more_size);
+void probe_stat_add(probe_sink *s, uint32_t index, const probe *p, uint64_t elapsed, bool error);
+
+/* Writes the picture of an object into out (at most `room` bytes); returns its size, 0 for null. */
+uint32_t probe_picture(uint8_t *out, uint32_t room, uint8_t *object, unsigned depth, bool *cut);
+uint32_t probe_picture_value(uint8_t *out, uint32_t room, probe_typedref ref, unsigned depth, bool *cut);
+uint32_t probe_picture_span(uint8_t *out, uint32_t room, probe_typedref ref, int32_t element, unsigned depth,
+                            bool *cut);
+
+/* ---- what call.c and async.c share ---- */
+
+static inline probe_frame *probe_frame_of(wire_event *tok)
+{
+    return (probe_frame *)(void *)((uint8_t *)tok - offsetof(probe_frame, event));
+}
+
+/* Enters one of our functions: from here to `out` the sink's memory stays. */
+static inline bool probe_in(probe_thread *t, const probe_sink *s)
+{
+    t->busy = 1;
+    PROBE_BARRIER();
+    return !__atomic_load_n(&s->detached, __ATOMIC_RELAXED);
+}
+
+static inline void probe_out(probe_thread *t)
+{
+    PROBE_BARRIER();
+    t->busy = 0;
+}
+
+/*
+ * Makes f the top frame: what lies above it has vanished without a leave. False where f itself is gone already (it was
+ * trimmed): then there is nothing to complete.
+ */
+bool probe_surface(probe_thread *t, probe_frame *f);
+void probe_lose(const probe *p, bool ends); /* counts a call of a thread that found no block; ends: it had begun */
+wire_slot *probe_slot_of(const probe_sink *s, const probe_thread *t);
+/* A call has ended, and what there is to say of it has been written: who reads that it has ended finds that. */
+static inline void probe_ended(wire_slot *slot)
+{
+    __atomic_store_n(&slot->left, slot->left + 1, __ATOMIC_RELEASE);
+}
+/* The exception that was noted for the frame, if its place has not been taken by later ones. */
+const probe_exception *probe_noted(const probe_thread *t, const probe_frame *f);
+void probe_note_for(probe_thread *t, probe_frame *f, uint8_t *exception);
+/* Statistics or an event of the call whose frame is complete, as its probe wants it. */
+void probe_emit(probe_thread *t, probe_frame *f, wire_event_kind kind, uint32_t tid, const probe_exception *x);
+
+/* ---- pending.c: async calls that have not completed, by the number of their task ---- */
+
+/* CALL: begun, waits for its outcome. OUTCOME: completed before the thread that began it could register it. */
+typedef enum probe_pending_kind { PROBE_PENDING_CALL, PROBE_PENDING_OUTCOME } probe_pending_kind;
+
+typedef struct probe_pending {
+    uint32_t next, self; /* of the pool */
+    uint32_t id;
+    uint8_t kind, cut;
+    uint8_t threw;
+    uint8_t age;   /* OUTCOME: sweeps that it has seen */
+    uint32_t turn; /* of the probe: one that was given to another client meanwhile knows nothing of this call */
+    probe *probe;
+    uint32_t size, more; /* bytes of the event with its slots and blobs; of an exception's picture behind it */
+    wire_event event;
+} probe_pending;
+
+bool probe_pending_start(err_t *e);
+/* One with room for so many bytes of event and picture, nobody else's yet; NULL where there is none. */
+probe_pending *probe_pending_new(uint32_t bytes);
+void probe_pending_free(probe_pending *x);
+/* Makes it known under its kind, id and probe; false: no room. From then on whoever removes it owns it. */
+bool probe_pending_put(probe_pending *x);
+probe_pending *probe_pending_find(uint32_t id, const probe *p, probe_pending_kind kind);
+/* Takes it out; false: somebody else has. */
+bool probe_pending_remove(probe_pending *x);
+probe_pending *probe_pending_take(uint32_t id, const probe *p, probe_pending_kind kind);
+
+/* ---- awaiters.c ---- */
+
+/* The innermost frame of a probe that `resumes`, of the sink, whose call began at sp or further out; NULL: none. */
+const probe_frame *probe_resumed_frame(const probe_thread *t, const probe_sink *s, uint64_t sp);
+/* Pictures (wire_piece) of the tasks that wait for the one that the frame is of, nearest first; their size. */
+uint32_t probe_awaiters(uint8_t *out, uint32_t room, const probe_frame *resumed);
+
+/* Return addresses of the callers, innermost first, by the chain of frame pointers. *inner (may be NULL): how many of
+ * them frames at `until` and further in return to. */
+unsigned probe_walk(probe_thread *t, uint64_t frame_pointer, uint64_t *out, unsigned most, uint64_t until,
+                    unsigned *inner);
+
+#endif

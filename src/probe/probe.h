@@ -1,0 +1,170 @@
+/*
+ * probe: what runs on the application's threads. Gates, frames, value capture, conditions, aggregation.
+ *
+ * Leaf code: no lock, no malloc, no call into the runtime, no libc but what compiles to plain code; a system call only
+ * the first time that a thread comes by. Woven IL calls the probe_* functions of "calls" in cooperative mode, so object
+ * references cannot move while one of them runs.
+ *
+ * Each thread that is seen gets a probe_thread from a fixed pool, with a private stack of frames. A frame is an event
+ * in the making:
+ *
+ *      | probe_frame (private) | wire_event | slots of the probe | blobs ... |   next frame ...
+ *                              ^ tok: what enter answers and woven code stores through
+ */
+#ifndef REJIT_PROBE_H
+#define REJIT_PROBE_H
+
+#include "wire/wire.h"
+
+/* ---- conditions ------------------------------------------------------------------------------------------------- */
+
+typedef enum probe_op_kind { PROBE_OP_COMPARE, PROBE_OP_AND, PROBE_OP_OR, PROBE_OP_NOT } probe_op_kind;
+typedef enum probe_compare { PROBE_EQ, PROBE_NE, PROBE_LT, PROBE_LE, PROBE_GT, PROBE_GE } probe_compare;
+typedef enum probe_literal { PROBE_NULL, PROBE_INT, PROBE_UINT, PROBE_FLOAT, PROBE_TEXT } probe_literal;
+
+/* One step of a condition in postfix order; comparisons push, the others combine. At most PROBE_OPS_MOST steps, so
+ * evaluation is bounded. */
+#define PROBE_OPS_MOST 64u
+typedef struct probe_op {
+    uint8_t kind, compare, literal;
+    uint8_t element; /* ECMA-335 element type of the argument; 0x0E string; 0x1C other reference (null checks only) */
+    uint16_t slot;   /* byte offset in the event */
+    uint16_t units;  /* TEXT: length in chars */
+    uint8_t how;     /* wire_how of the slot */
+    union {
+        int64_t i;
+        uint64_t u;
+        double f;
+        const uint16_t *text;
+    };
+} probe_op;
+
+/* ---- probes ----------------------------------------------------------------------------------------------------- */
+
+/* Where one connection's events go. Made by probe_sink_open, on the agent's thread. */
+typedef struct probe_sink {
+    uint32_t detached; /* set before the memory goes away; see probe_quiesce */
+    uint32_t slots;
+    uint64_t ring_size;
+    wire_memory *memory;
+    wire_slot *slot;
+    uint8_t *rings, *stats;
+    uint32_t stats_max;
+    uint64_t size; /* of the mapping: the copy in shared memory is not to be trusted */
+    int fd;
+} probe_sink;
+
+/* One layer on one method. Its address stands in woven IL, so it is never reused while that IL may run. */
+typedef struct probe {
+    uint8_t gate; /* first: woven code loads this byte */
+    uint8_t verb; /* wire_verb */
+    uint8_t depth;
+    uint8_t throws_only;
+    uint8_t ran; /* set by the first call: the version is active */
+    uint8_t op_count;
+    uint16_t event_size; /* sizeof(wire_event) + slots */
+    uint32_t id;
+    uint32_t turn; /* greater with each use of this memory: frames that were abandoned may point to an earlier one */
+    uint64_t slow; /* ticks */
+    probe_sink *sink;
+    const probe_op *ops;
+    uint8_t armed;   /* the gate of the state machine's part of an async probe: stays open for calls that are pending */
+    uint8_t task_at; /* where a builder has its task, in bytes */
+    uint8_t resumes; /* on the method by which state machines go on: nothing is told of its calls */
+    uint32_t suspending; /* calls that are between PROBE_SUSPENDING and PROBE_SETTLED, on all threads */
+} probe;
+
+/* A managed TypedReference as the ABI passes it: two words in registers. */
+typedef struct probe_typedref {
+    uint8_t *address;
+    uintptr_t type;
+} probe_typedref;
+
+/* ---- calls from woven IL (shapes: weave_sig in weave/weave.h) -----------------------------------------------------
+ */
+
+intptr_t probe_enter(probe *p);              /* watch, stat: pushes a frame; 0: this call is not recorded */
+intptr_t probe_enter_stack(probe *p);        /* stack: writes its event at once and answers 0 */
+intptr_t probe_ready(wire_event *tok);       /* the condition: tok, or 0 where it does not hold */
+intptr_t probe_ready_stack(wire_event *tok); /* stack with a condition: writes its event where it holds, answers 0 */
+void probe_leave(wire_event *tok);           /* normal return */
+void probe_tail(wire_event *tok);            /* a tail call or jmp follows */
+void probe_note(wire_event *tok, uint8_t *exception); /* filter, first pass */
+void probe_thrown(wire_event *tok);                   /* fault, second pass */
+void probe_object(wire_event *tok, int32_t slot, uint8_t *object);
+void probe_typed(wire_event *tok, int32_t slot, probe_typedref ref);
+/* element: bytes of one element, negative where the elements are references */
+void probe_span(wire_event *tok, int32_t slot, probe_typedref ref, int32_t element);
+
+/*
+ * Async methods. The method itself only starts a state machine; the call ends where the state machine sets the result
+ * of its builder. A probe on one is a pair of layers: `enter` and these two in the method, the others in the state
+ * machine's MoveNext, all with the same probe.
+ *
+ *      method      enter, arguments, ready         async_leave or async_thrown
+ *      MoveNext    async_first                     its first run, on the caller's thread: finds the frame
+ *                  async_suspending, _suspended    around the builder's Await...Completed: the call becomes pending
+ *                  async_completing ... _completed before the builder's SetResult: a frame with everything of the call
+ *                  async_completing, _failed       before the builder's SetException
+ */
+void probe_async_leave(wire_event *tok);
+void probe_async_thrown(wire_event *tok);
+intptr_t probe_async_first(probe *p); /* the call's frame; 0: not recorded */
+void probe_async_suspending(wire_event *tok);
+void probe_async_suspended(wire_event *tok, const uint8_t *builder);
+/* tok: of async_first. Answers a frame for the result, 0 where nothing is recorded. */
+intptr_t probe_async_completing(probe *p, wire_event *tok, const uint8_t *builder);
+void probe_async_completed(wire_event *tok);
+void probe_async_failed(wire_event *tok, uint8_t *exception);
+
+/*
+ * On the method by which the boxes of state machines go on after an await: stack events of the same client tell who
+ * awaits them. Nothing is recorded of its calls.
+ */
+intptr_t probe_resume(probe *p);
+void probe_resume_of(wire_event *tok, const uint8_t *box); /* where the method keeps its `this` */
+void probe_resumed(wire_event *tok);
+
+/* ---- the agent's side ---------------------------------------------------------------------------------------------
+ */
+
+/* Once, before any probe exists: the clock and the pool of threads (address space only; pages come as they are
+ * touched). */
+bool probe_start(err_t *e);
+/* Renews the ratio of ticks to ns; call now and then. */
+void probe_clock_refine(void);
+void probe_clock_publish(wire_memory *m);
+uint64_t probe_ticks(uint64_t ns);
+
+/* The shared memory of a connection, with room for the statistics of `stats_max` probes. */
+bool probe_sink_open(probe_sink *s, uint32_t stats_max, err_t *e);
+/* Threads leave every frame of the sink's behind: after this no application thread touches its memory. Bounded; false:
+ * one was still inside. */
+bool probe_sink_detach(probe_sink *s);
+void probe_sink_close(probe_sink *s);
+/* Each thread that is inside one of the functions above now comes out of it. Bounded; false: one was still inside. */
+bool probe_quiesce(void);
+uint64_t probe_sink_bytes(const probe_sink *s); /* memory that really exists */
+/* How many slots have ever had a thread: the others' counters need no look, which would give them memory. */
+uint32_t probe_slots(void);
+/* Gives the slots of threads that have ended back to the pool. */
+void probe_sweep(void);
+/*
+ * Before the first async probe: the table of pending calls (address space only). task: the type handle of Task, 0 where
+ * it is not loaded; id_at: where a Task has its number, in bytes from the start of the object.
+ */
+bool probe_async_start(uint64_t task, uint32_t id_at, err_t *e);
+/* Before the first probe that `resumes`: type handles, and offsets in bytes from the start of the object. */
+typedef struct probe_tasks {
+    uint64_t task, delegate; /* Task, MulticastDelegate */
+    uint32_t continuation_at;
+} probe_tasks;
+void probe_awaiters_start(const probe_tasks *known);
+/* Forgets the pending calls of a detached sink, or what no thread can ask for any more (NULL). How many. */
+uint32_t probe_async_forget(const probe_sink *s);
+/* How many calls are pending, and how many bytes have been touched for them. */
+uint32_t probe_async_pending(uint64_t *bytes);
+/* Evaluates `ops` over an event; exposed for tests. */
+bool probe_condition(const probe_op *ops, uint32_t count, const wire_event *event);
+
+#endif

@@ -1,0 +1,95 @@
+/* Who calls: the chain of frame pointers, which jitted code always keeps. */
+#include "probe/probe-priv.h"
+
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static uint64_t hex(const char **p)
+{
+    uint64_t v = 0;
+    for (;; ++*p) {
+        char c = **p;
+        if (c >= '0' && c <= '9')
+            v = v << 4 | (uint64_t)(c - '0');
+        else if (c >= 'a' && c <= 'f')
+            v = v << 4 | (uint64_t)(c - 'a' + 10);
+        else
+            return v;
+    }
+}
+
+/* Looks one line of /proc/self/maps over: "low-high perms ...". */
+static bool holds(const char *line, uint64_t address, uint64_t *low, uint64_t *high)
+{
+    *low = hex(&line);
+    if (*line++ != '-') return false;
+    *high = hex(&line);
+    return address >= *low && address < *high;
+}
+
+/*
+ * The bounds of the mapping that the stack lies in, once for each thread, by plain system calls: pthread_getattr_np
+ * would call malloc.
+ */
+static void find_mapping(probe_thread *t, uint64_t sp)
+{
+    t->native_low = sp;
+    t->native_high = (sp | 4095) + 1; /* where nothing better is found: its own page */
+    int fd = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return;
+    char buffer[4096 + 1];
+    size_t kept = 0;
+    for (;;) {
+        long n = syscall(SYS_read, fd, buffer + kept, 4096 - kept);
+        if (n <= 0) break;
+        size_t end = kept + (size_t)n, line = 0;
+        for (size_t i = kept; i < end; i++) {
+            if (buffer[i] != '\n') continue;
+            buffer[i] = 0;
+            uint64_t low, high;
+            if (holds(buffer + line, sp, &low, &high)) {
+                t->native_low = low;
+                t->native_high = high;
+                end = 0;
+                break;
+            }
+            line = i + 1;
+        }
+        if (!end) break;
+        kept = end - line;
+        if (kept >= 4096) kept = 0; /* no such line exists; never loop on it */
+        memmove(buffer, buffer + line, kept);
+    }
+    syscall(SYS_close, fd);
+}
+
+/*
+ * The kernel shows neighbours as one mapping, and a neighbour may be unmapped later. A thread's own block of the C
+ * library lies at the top of its stack (the main thread's elsewhere): nothing above it is stack.
+ */
+static void find_bounds(probe_thread *t, uint64_t sp)
+{
+    find_mapping(t, sp);
+    uint64_t block;
+    __asm__("mov %%fs:0, %0" : "=r"(block));
+    if (block > sp && block < t->native_high) t->native_high = block;
+}
+
+unsigned probe_walk(probe_thread *t, uint64_t frame_pointer, uint64_t *out, unsigned most, uint64_t until,
+                    unsigned *inner)
+{
+    if (frame_pointer < t->native_low || frame_pointer >= t->native_high) find_bounds(t, frame_pointer);
+    unsigned n = 0;
+    uint64_t fp = frame_pointer;
+    while (n < most) {
+        if (fp & 7 || fp + 16 > t->native_high) break;
+        uint64_t next = ((uint64_t *)fp)[0], ip = ((uint64_t *)fp)[1];
+        if (!ip) break;
+        out[n++] = ip;
+        if (inner && fp <= until) *inner = n;
+        if (next <= fp) break;
+        fp = next;
+    }
+    return n;
+}

@@ -1,0 +1,189 @@
+/* The pool of thread blocks and the stacks of frames. */
+#include "probe/probe-priv.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+probe_thread *probe_pool;
+static uint8_t *stacks;
+
+/* One word of static TLS: more would make dlopen fail in a process that has used its reserve up. */
+static __thread probe_thread *self __attribute__((tls_model("initial-exec")));
+static _Atomic uint32_t hint = 1,
+                        in_use; /* in_use: a thread that finds none looks for one at each call, which must be cheap */
+static _Atomic uint64_t ages;
+static _Atomic uint32_t highest; /* index that was ever taken */
+
+/*
+ * Tells us of threads that end. glibc keeps the values of the first keys in the thread's own block; for others it would
+ * call malloc, so that they are not used: then only the sweep finds threads that have ended.
+ */
+#define KEYS_WITHOUT_MALLOC 32u
+static pthread_key_t ending;
+static bool ending_is_told;
+
+static void release(probe_thread *t)
+{
+    t->busy = 1;
+    PROBE_BARRIER();
+    while (t->top)
+        probe_pop_abandoned(t, t->top);
+    PROBE_BARRIER();
+    t->busy = 0;
+    t->tid = 0;
+    t->native_low = t->native_high = 0;
+    uint32_t index = t->index;
+    atomic_fetch_sub(&in_use, 1);
+    atomic_store(&t->state, PROBE_FREE);
+    if (index < atomic_load(&hint)) atomic_store(&hint, index); /* what has memory already is used again first */
+}
+
+static void give_back(void *block)
+{
+    probe_thread *t = block;
+    uint32_t taken = PROBE_TAKEN;
+    self = NULL;
+    while (!atomic_compare_exchange_weak(&t->state, &taken, PROBE_HELD)) {
+        if (taken == PROBE_FREE) return; /* the sweep took it for a dead thread's */
+        taken = PROBE_TAKEN;
+        sched_yield(); /* the sweep looks at it */
+    }
+    if (t->tid == (uint32_t)syscall(SYS_gettid))
+        release(t);
+    else
+        atomic_store(&t->state, PROBE_TAKEN);
+}
+
+bool probe_start(err_t *e)
+{
+    probe_clock_start();
+    size_t blocks = (sizeof(probe_thread) * PROBE_THREADS + 4095) & ~(size_t)4095;
+    size_t size = blocks + (size_t)PROBE_STACK_SIZE * PROBE_THREADS;
+    uint8_t *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED) return err_errno(e, "reserving %zu MB of address space for the threads' frames", size >> 20);
+    madvise(p, size, MADV_NOHUGEPAGE);
+    probe_pool = (probe_thread *)(void *)p;
+    stacks = p + blocks;
+    atomic_store(&probe_pool[0].state, PROBE_TAKEN); /* nobody's: never given to a thread */
+    ending_is_told = pthread_key_create(&ending, give_back) == 0 && ending < KEYS_WITHOUT_MALLOC;
+    return true;
+}
+
+static probe_thread *take(void)
+{
+    if (atomic_load_explicit(&in_use, memory_order_relaxed) >= PROBE_THREADS - 1) return NULL;
+    uint32_t start = atomic_load_explicit(&hint, memory_order_relaxed);
+    for (uint32_t n = 0; n < PROBE_THREADS; n++) {
+        uint32_t i = (start + n) % PROBE_THREADS;
+        uint32_t is_free = PROBE_FREE;
+        if (!atomic_compare_exchange_strong(&probe_pool[i].state, &is_free, PROBE_TAKEN)) continue;
+        atomic_fetch_add(&in_use, 1);
+        atomic_store_explicit(&hint, i + 1, memory_order_relaxed);
+        uint32_t seen = atomic_load(&highest);
+        while (i > seen && !atomic_compare_exchange_weak(&highest, &seen, i)) {
+        }
+        /* not at the start: a page fault for each block would make it two milliseconds longer */
+        probe_pool[i].index = i;
+        probe_pool[i].stack = stacks + (size_t)PROBE_STACK_SIZE * i;
+        probe_pool[i].age = atomic_fetch_add(&ages, 1);
+        if (ending_is_told) pthread_setspecific(ending, &probe_pool[i]);
+        /* last: the sweep looks at blocks that have one */
+        __atomic_store_n(&probe_pool[i].tid, (uint32_t)syscall(SYS_gettid), __ATOMIC_RELEASE);
+        return &probe_pool[i];
+    }
+    return NULL;
+}
+
+uint32_t probe_slots(void)
+{
+    return atomic_load(&highest) + 1;
+}
+
+probe_thread *probe_self(void)
+{
+    if (__builtin_expect(!self, 0)) self = take();
+    return self;
+}
+
+probe_frame *probe_push(probe_thread *t, probe *p, uint64_t sp)
+{
+    /* Frames of calls that vanished (their thread was unwound past them without our handlers): deeper than this one, or
+     * this very one again. */
+    while (t->top && (t->top->sp < sp || (t->top->sp == sp && t->top->probe == p)))
+        probe_pop_abandoned(t, t->top);
+    uint8_t *at = t->top ? (uint8_t *)&t->top->event + ((t->top->end + 15u) & ~15u) : t->stack;
+    if (at + sizeof(probe_frame) + p->event_size + 512 > t->stack + PROBE_STACK_SIZE) return NULL;
+    probe_frame *f = (probe_frame *)(void *)at;
+    f->below = t->top;
+    f->probe = p;
+    f->sp = sp;
+    f->turn = p->turn;
+    f->end = p->event_size;
+    f->exception = 0;
+    f->cut = 0;
+    f->stage = PROBE_CALLED;
+    t->top = f;
+    return f;
+}
+
+void probe_pop_abandoned(probe_thread *t, probe_frame *f)
+{
+    probe *p = f->probe;
+    t->top = f->below;
+    if (__atomic_load_n(&p->turn, __ATOMIC_ACQUIRE) != f->turn) return; /* its memory has another owner */
+    if (f->stage == PROBE_SUSPENDING) __atomic_fetch_sub(&p->suspending, 1, __ATOMIC_SEQ_CST);
+    /* The others are no calls of their own, or were counted. */
+    bool counts = f->stage != PROBE_SETTLED && f->stage != PROBE_OUTCOME;
+    if (counts && !p->sink->detached) probe_ended(&p->sink->slot[t->index]);
+}
+
+#define PLACES (2u * PROBE_THREADS)
+
+/* Where the index of the latest block of a thread id is kept, or belongs. */
+static uint16_t *place_of(uint16_t *latest, uint32_t tid)
+{
+    uint32_t at = tid * 2654435761u % PLACES;
+    while (latest[at] && probe_pool[latest[at]].tid != tid)
+        at = (at + 1) % PLACES;
+    return &latest[at];
+}
+
+static bool has_thread(const probe_thread *t)
+{
+    return atomic_load(&t->state) == PROBE_TAKEN && __atomic_load_n(&t->tid, __ATOMIC_ACQUIRE);
+}
+
+/* A later block with the same thread id means that the kernel gave the number out again. */
+static bool gone(uint16_t *latest, const probe_thread *t, pid_t pid)
+{
+    const probe_thread *other = &probe_pool[*place_of(latest, t->tid)];
+    if (other->tid == t->tid && other->age > t->age) return true;
+    return syscall(SYS_tgkill, pid, (pid_t)t->tid, 0) < 0 && errno == ESRCH;
+}
+
+void probe_sweep(void)
+{
+    uint16_t latest[PLACES] = {0};
+    pid_t pid = getpid();
+    for (uint32_t i = 1; i < PROBE_THREADS; i++) {
+        const probe_thread *t = &probe_pool[i];
+        if (!has_thread(t)) continue;
+        uint16_t *place = place_of(latest, t->tid);
+        if (!*place || probe_pool[*place].age < t->age) *place = (uint16_t)i;
+    }
+    for (uint32_t i = 1; i < PROBE_THREADS; i++) {
+        probe_thread *t = &probe_pool[i];
+        uint32_t taken = PROBE_TAKEN;
+        /* read first: to write to a block that was never taken would give it memory */
+        if (!has_thread(t) || !atomic_compare_exchange_strong(&t->state, &taken, PROBE_HELD)) continue;
+        if (t->tid && gone(latest, t, pid))
+            release(t);
+        else
+            atomic_store(&t->state, PROBE_TAKEN);
+    }
+}
