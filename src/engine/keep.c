@@ -1,0 +1,176 @@
+/*
+ * Descriptors of probes and records of sinks: what woven code may still point to. A descriptor is used again when
+ * nobody holds it any more: no layer, and no version of a method that may still run. A version that the runtime's ReJIT
+ * made holds what it points to for ever, as nobody tells when its last frame has gone.
+ */
+#include "engine/keep.h"
+
+#include <stdlib.h>
+
+struct eng_descriptor {
+    probe probe; /* first: woven code has its address */
+    eng_descriptor *next;
+    uint32_t holders;
+    void *condition; /* steps and texts, one block */
+    size_t size;     /* of it */
+};
+
+/* Never given back: a frame that was abandoned may point here at any time, and is told by the probe's turn. */
+typedef struct eng_slab {
+    struct eng_slab *next;
+    size_t used;
+    eng_descriptor descriptors[];
+} eng_slab;
+#define SLAB_BYTES 65536u
+#define SLAB_MOST  ((SLAB_BYTES - sizeof(eng_slab)) / sizeof(eng_descriptor))
+
+typedef struct eng_sink {
+    probe_sink sink; /* first */
+    uint32_t holders;
+} eng_sink;
+
+static eng_descriptor *of(probe *p)
+{
+    return (eng_descriptor *)(void *)p;
+}
+
+static eng_sink *sink_of(probe_sink *s)
+{
+    return (eng_sink *)(void *)s;
+}
+
+/* ---- sinks ---- */
+
+probe_sink *eng_sink_new(const probe_sink *opened)
+{
+    eng_sink *s = malloc(sizeof *s);
+    if (!s) return NULL;
+    *s = (eng_sink){*opened, 1};
+    return &s->sink;
+}
+
+void eng_sink_drop(probe_sink *sink)
+{
+    eng_sink *s = sink_of(sink);
+    if (--s->holders == 0) free(s);
+}
+
+/* ---- descriptors ---- */
+
+static eng_descriptor *descriptor(eng *g)
+{
+    eng_descriptor *d = g->free_descriptors;
+    if (d) {
+        g->free_descriptors = d->next;
+        return d;
+    }
+    if (!g->slab || g->slab->used == SLAB_MOST) {
+        eng_slab *s = calloc(1, SLAB_BYTES);
+        if (!s) return NULL;
+        s->next = g->slab;
+        g->slab = s;
+        g->probe_bytes += SLAB_BYTES;
+    }
+    return &g->slab->descriptors[g->slab->used++];
+}
+
+/* Steps first, then their texts. */
+static bool keep_condition(eng_descriptor *d, const probe *as)
+{
+    d->condition = NULL;
+    d->size = as->op_count * sizeof *as->ops;
+    size_t at = d->size;
+    for (unsigned i = 0; i < as->op_count; i++)
+        if (as->ops[i].literal == PROBE_TEXT) d->size += as->ops[i].units * sizeof(uint16_t);
+    if (!d->size) return true;
+    probe_op *ops = d->condition = malloc(d->size);
+    if (!ops) return false;
+    memcpy(ops, as->ops, at);
+    for (unsigned i = 0; i < as->op_count; i++) {
+        if (ops[i].literal != PROBE_TEXT) continue;
+        size_t size = ops[i].units * sizeof(uint16_t);
+        ops[i].text = memcpy((uint8_t *)ops + at, as->ops[i].text, size);
+        at += size;
+    }
+    d->probe.ops = ops;
+    return true;
+}
+
+probe *eng_probe_new(eng *g, const probe *as)
+{
+    eng_descriptor *d = descriptor(g);
+    if (!d) return NULL;
+    uint32_t turn = d->probe.turn;
+    d->probe = *as;
+    d->probe.turn = turn;
+    if (!keep_condition(d, as)) {
+        d->next = g->free_descriptors;
+        g->free_descriptors = d;
+        return NULL;
+    }
+    d->holders = 1;
+    g->probe_bytes += d->size;
+    sink_of(as->sink)->holders++;
+    return &d->probe;
+}
+
+void eng_probe_hold(probe *p)
+{
+    of(p)->holders++;
+}
+
+void eng_probe_drop(eng *g, probe *p)
+{
+    eng_descriptor *d = of(p);
+    if (--d->holders) return;
+    d->next = g->dropped;
+    g->dropped = d;
+}
+
+/*
+ * A thread may have seen the gate open long ago and come in only now: what it reads must be whole at each step. A
+ * condition without steps is one that holds.
+ */
+void eng_probe_become(probe *p, probe *other)
+{
+    eng_descriptor *d = of(p), *o = of(other);
+    probe was = *p;
+    void *condition = d->condition;
+    size_t size = d->size;
+    __atomic_store_n(&p->op_count, 0, __ATOMIC_SEQ_CST);
+    __atomic_fetch_add(&p->turn, 1, __ATOMIC_SEQ_CST); /* frames of calls that are still inside are the old client's */
+    p->verb = other->verb;
+    p->depth = other->depth;
+    p->throws_only = other->throws_only;
+    p->ran = 0;
+    p->task_at = other->task_at;
+    p->id = other->id;
+    p->slow = other->slow;
+    __atomic_store_n(&p->ops, other->ops, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&p->sink, other->sink, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&p->op_count, other->op_count, __ATOMIC_SEQ_CST);
+    d->condition = o->condition;
+    d->size = o->size;
+    other->ops = was.ops;
+    other->op_count = was.op_count;
+    other->sink = was.sink;
+    o->condition = condition;
+    o->size = size;
+}
+
+void eng_reclaim(eng *g)
+{
+    if (!g->dropped) return;
+    for (eng_descriptor *d = g->dropped; d; d = d->next)
+        __atomic_fetch_add(&d->probe.turn, 1, __ATOMIC_SEQ_CST);
+    if (!probe_quiesce()) return; /* the next time, then */
+    for (eng_descriptor *d = g->dropped, *next; d; d = next) {
+        next = d->next;
+        g->probe_bytes -= d->size;
+        free(d->condition);
+        eng_sink_drop(d->probe.sink);
+        d->next = g->free_descriptors;
+        g->free_descriptors = d;
+    }
+    g->dropped = NULL;
+}

@@ -1,0 +1,361 @@
+/* From a method and a wish to a layer: which values are captured, where they lie in the event, which probe functions
+ * are called. */
+#include "engine/keep.h"
+
+#include <stdlib.h>
+
+#define VALUES_MOST 64u
+
+static uint64_t address(const void *function)
+{
+    return (uint64_t)(uintptr_t)function;
+}
+#define ADDRESS(f) address((const void *)(uintptr_t)(f))
+
+static weave_calls calls_for(wire_verb verb, bool condition)
+{
+    weave_calls c = {.enter = ADDRESS(probe_enter),
+                     .object = ADDRESS(probe_object),
+                     .typed = ADDRESS(probe_typed),
+                     .span = ADDRESS(probe_span)};
+    if (verb == WIRE_STACK) {
+        if (condition)
+            c.ready = ADDRESS(probe_ready_stack);
+        else
+            c.enter = ADDRESS(probe_enter_stack);
+        return c;
+    }
+    if (condition) c.ready = ADDRESS(probe_ready);
+    c.leave = ADDRESS(probe_leave);
+    c.tail = ADDRESS(probe_tail);
+    c.thrown = ADDRESS(probe_thrown);
+    if (verb == WIRE_WATCH) c.note = ADDRESS(probe_note);
+    return c;
+}
+
+static weave_calls calls_for_async(bool condition)
+{
+    weave_calls c = calls_for(WIRE_WATCH, condition);
+    c.leave = ADDRESS(probe_async_leave);
+    c.tail = 0;
+    c.thrown = ADDRESS(probe_async_thrown);
+    return c;
+}
+
+static weave_calls calls_for_body(void)
+{
+    return (weave_calls){.object = ADDRESS(probe_object),
+                         .typed = ADDRESS(probe_typed),
+                         .span = ADDRESS(probe_span),
+                         .first = ADDRESS(probe_async_first),
+                         .suspending = ADDRESS(probe_async_suspending),
+                         .suspended = ADDRESS(probe_async_suspended),
+                         .completing = ADDRESS(probe_async_completing),
+                         .completed = ADDRESS(probe_async_completed),
+                         .failed = ADDRESS(probe_async_failed)};
+}
+
+static weave_calls calls_for_resuming(void)
+{
+    return (weave_calls){.enter = ADDRESS(probe_resume),
+                         .holder = ADDRESS(probe_resume_of),
+                         .leave = ADDRESS(probe_resumed),
+                         .tail = ADDRESS(probe_resumed),
+                         .thrown = ADDRESS(probe_resumed)};
+}
+
+/* A value list under construction: what weave and the client are told, side by side. */
+typedef struct plan {
+    eng_module *module;
+    uint32_t rid;
+    arena *scratch, *out;
+    weave_value values[VALUES_MOST];
+    uint32_t count;
+    eng_value told[VALUES_MOST];
+    uint32_t told_count;
+    uint32_t slot;
+    weave_async async; /* the call is followed to its completion where this has a move_next */
+    weave_value completion;
+    bool completes; /* with a value that is captured */
+} plan;
+
+static uint32_t wire_how_of(weave_how how)
+{
+    switch (how) {
+    case WEAVE_PRIMITIVE: return WIRE_PRIMITIVE;
+    case WEAVE_OBJECT: return WIRE_OBJECT;
+    case WEAVE_TYPED: return WIRE_TYPED;
+    case WEAVE_SPAN: return WIRE_SPAN;
+    }
+    return 0;
+}
+
+/* Without a signature, that of `this`. */
+static const char *type_text(plan *p, cil_blob sig)
+{
+    buf_t b = {0};
+    uint32_t owner = cil_method_owner(&p->module->image, p->rid);
+    if (sig.n)
+        cil_sig_type_name(&p->module->image, sig, owner, p->rid, false, &b);
+    else
+        cil_type_name(&p->module->image, CIL_TOKEN(CIL_TYPE_DEF, owner), &b);
+    const char *text = arena_strdup(p->out, buf_cstr(&b));
+    buf_free(&b);
+    return text ? text : "";
+}
+
+static bool place(plan *p, weave_what what, uint16_t index, weave_value *v, eng_value *told)
+{
+    err_t e = {0};
+    *v = (weave_value){0};
+    uint32_t rid = what == WEAVE_COMPLETION ? p->async.move_next : p->rid;
+    if (!weave_plan_value(p->scratch, &p->module->image, rid, what, index, v, &e)) {
+        told->cannot = arena_strdup(p->out, e.text);
+        return false;
+    }
+    v->slot = (uint16_t)p->slot;
+    told->how = wire_how_of(v->how);
+    told->slot = p->slot;
+    told->element = v->element;
+    told->late = v->at_leave;
+    p->slot += 8;
+    return true;
+}
+
+static weave_value *add(plan *p, weave_what what, uint16_t index, const char *name, cil_blob type, bool hidden)
+{
+    if (p->count >= VALUES_MOST || p->told_count >= VALUES_MOST) return NULL;
+    weave_value *v = &p->values[p->count];
+    eng_value *told = &p->told[p->told_count++];
+    *told = (eng_value){.name = name, .type_name = type_text(p, type), .what = (uint32_t)what, .hidden = hidden};
+    if (!place(p, what, index, v, told)) return NULL;
+    p->count++;
+    return v;
+}
+
+/* The result of the call as a whole: T of Task<T>. Its slot is the last one. */
+static void add_completion(plan *p, const cil_method_sig *sig)
+{
+    cil_type result;
+    if (!p->async.has_result || p->told_count >= VALUES_MOST || !cil_type_read(sig->ret.args, &result)) return;
+    eng_value *told = &p->told[p->told_count++];
+    *told = (eng_value){.name = "return", .type_name = type_text(p, result.whole), .what = (uint32_t)WEAVE_RESULT};
+    p->completes = place(p, WEAVE_COMPLETION, 0, &p->completion, told);
+}
+
+static const weave_value *argument(const plan *p, uint16_t index)
+{
+    for (uint32_t i = 0; i < p->count; i++)
+        if (p->values[i].what == WEAVE_ARGUMENT && p->values[i].index == index) return &p->values[i];
+    return NULL;
+}
+
+/* Arguments that only the condition looks at are captured as well, and not shown. */
+static bool add_for_condition(plan *p, const cil_method_sig *sig, const query_node *n, err_t *e)
+{
+    if (n->kind != QUERY_COMPARE) {
+        return (!n->left || add_for_condition(p, sig, n->left, e)) &&
+               (!n->right || add_for_condition(p, sig, n->right, e));
+    }
+    const weave_value *v = argument(p, n->index);
+    if (!v && n->index < sig->param_count)
+        v = add(p, WEAVE_ARGUMENT, n->index, query_parameter_name(p->out, &p->module->image, p->rid, n->index),
+                sig->params[n->index].whole, true);
+    if (!v) return err_set(e, ERR_USAGE, n->column, "the argument '%s' cannot be read", n->argument);
+    if (v->at_leave)
+        return err_set(e, ERR_USAGE, n->column,
+                       "'%s' is an out parameter: it has no value yet when the method is entered", n->argument);
+    return true;
+}
+
+static uint8_t element_of(const query_node *n)
+{
+    return (uint8_t)n->element;
+}
+
+/* The tree in postfix order. */
+static bool compile(const plan *p, const query_node *n, arena *memory, probe_op *ops, uint32_t *count, err_t *e)
+{
+    if (n->left && !compile(p, n->left, memory, ops, count, e)) return false;
+    if (n->right && !compile(p, n->right, memory, ops, count, e)) return false;
+    if (*count == PROBE_OPS_MOST)
+        return err_set(e, ERR_USAGE, n->column, "the condition is too long: at most %u comparisons and operators",
+                       PROBE_OPS_MOST);
+    probe_op *op = &ops[(*count)++];
+    *op = (probe_op){0};
+    switch (n->kind) {
+    case QUERY_AND: op->kind = PROBE_OP_AND; return true;
+    case QUERY_OR: op->kind = PROBE_OP_OR; return true;
+    case QUERY_NOT: op->kind = PROBE_OP_NOT; return true;
+    case QUERY_COMPARE: break;
+    }
+    const weave_value *v = argument(p, n->index);
+    op->kind = PROBE_OP_COMPARE;
+    op->compare = (uint8_t)n->op; /* the two enumerations run alike */
+    op->element = element_of(n);
+    op->slot = v->slot;
+    op->how = (uint8_t)wire_how_of(v->how);
+    switch (n->value_kind) {
+    case QUERY_NULL: op->literal = PROBE_NULL; return true;
+    case QUERY_INT:
+        op->literal = PROBE_INT;
+        op->i = n->i;
+        return true;
+    case QUERY_UINT:
+        op->literal = PROBE_UINT;
+        op->u = n->u;
+        return true;
+    case QUERY_FLOAT:
+        op->literal = PROBE_FLOAT;
+        op->f = n->f;
+        return true;
+    case QUERY_TEXT: break;
+    }
+    if (n->text_units > WIRE_STRING_MOST)
+        return err_set(e, ERR_USAGE, n->column, "the text is longer than the %u characters that are looked at",
+                       WIRE_STRING_MOST);
+    op->literal = PROBE_TEXT;
+    op->units = (uint16_t)n->text_units;
+    op->text = arena_copy(memory, n->text, (size_t)n->text_units * 2);
+    return op->text || err_set(e, ERR_MEMORY, -1, "out of memory");
+}
+_Static_assert((int)QUERY_EQ == (int)PROBE_EQ && (int)QUERY_GE == (int)PROBE_GE,
+               "the operators of query and probe run alike");
+
+static void add_values(plan *p, const cil_method_sig *sig, const eng_request *r)
+{
+    bool watch = r->verb == WIRE_WATCH;
+    if (watch && r->want & WIRE_WANT_THIS && sig->convention & 0x20)
+        add(p, WEAVE_THIS, 0, "this", (cil_blob){0}, false);
+    if (watch && r->want & WIRE_WANT_ARGS)
+        for (uint32_t i = 0; i < sig->param_count; i++)
+            add(p, WEAVE_ARGUMENT, (uint16_t)i, query_parameter_name(p->out, &p->module->image, p->rid, (uint16_t)i),
+                sig->params[i].whole, false);
+    if (p->async.move_next) return; /* its result comes last */
+    if (watch && r->want & WIRE_WANT_RESULT && !(sig->ret.element == CIL_E_VOID && !sig->ret.byref))
+        add(p, WEAVE_RESULT, 0, "return", sig->ret.whole, false);
+}
+
+static bool add_condition(eng *g, plan *p, const cil_method_sig *sig, const query_node *parsed, probe *d, err_t *e)
+{
+    if (!parsed) return true;
+    query_resolver resolver = {g, eng_resolve_type};
+    const query_node *bound = query_condition_check(p->scratch, parsed, &p->module->image, p->rid, &resolver, e);
+    if (!bound || !add_for_condition(p, sig, bound, e)) return false;
+    probe_op ops[PROBE_OPS_MOST];
+    uint32_t count = 0;
+    if (!compile(p, bound, p->scratch, ops, &count, e)) return false;
+    d->ops = arena_copy(p->scratch, ops, count * sizeof *ops);
+    if (!d->ops) return err_set(e, ERR_MEMORY, -1, "out of memory");
+    d->op_count = (uint8_t)count;
+    return true;
+}
+
+/* Everything about the probe that the wish and the method's signature tell. */
+static bool plan_values(eng *g, plan *p, const eng_wish *wish, probe *d, err_t *e)
+{
+    cil_method_sig sig;
+    const cil_image *im = &p->module->image;
+    if (!cil_method_sig_read(p->scratch, cil_cell_blob(im, CIL_METHOD_DEF, p->rid, CIL_METHOD_DEF_SIG), &sig, e))
+        return false;
+    const eng_request *r = &wish->request;
+    add_values(p, &sig, r);
+    if (!add_condition(g, p, &sig, wish->condition, d, e)) return false;
+    if (p->async.move_next && r->verb == WIRE_WATCH && r->want & WIRE_WANT_RESULT) add_completion(p, &sig);
+    return true;
+}
+
+static weave_value *keep_values(const weave_value *values, uint32_t count)
+{
+    weave_value *kept = malloc((count + 1) * sizeof *kept);
+    if (kept && count) memcpy(kept, values, count * sizeof *kept);
+    return kept;
+}
+
+/* The layers and what is told of them, from the finished plan. */
+static bool keep(const plan *p, eng_layers *layers, eng_probe *out, err_t *e)
+{
+    layers->own.value_count = p->count;
+    layers->own.values = keep_values(p->values, p->count);
+    layers->body.value_count = p->completes;
+    layers->body.values = p->async.move_next ? keep_values(&p->completion, p->completes) : NULL;
+    out->values = arena_copy(p->out, p->told, p->told_count * sizeof *p->told);
+    out->value_count = p->told_count;
+    bool ok = layers->own.values && out->values && (layers->body.values || !p->async.move_next);
+    return ok || err_set(e, ERR_MEMORY, -1, "out of memory");
+}
+
+/* Is it an async method whose calls are to be followed to their completion? */
+static bool plan_async(eng *g, plan *p, const eng_request *r, eng_probe *out, err_t *e)
+{
+    err_t why = {0};
+    if (r->verb == WIRE_STACK || r->want & WIRE_WANT_SYNC) return true;
+    if (!weave_async_read(p->scratch, &p->module->image, p->rid, &p->async, &why)) {
+        out->note = eng_async_note(p->module, p->rid, p->out);
+        p->async = (weave_async){0};
+    }
+    return !p->async.move_next || eng_async_start(g, e);
+}
+
+static bool plan_layers(eng *g, plan *p, const eng_wish *wish, probe *d, eng_layers *layers, eng_probe *out, err_t *e)
+{
+    const eng_request *r = &wish->request;
+    bool condition = wish->condition != NULL;
+    *out = (eng_probe){0};
+    if (!plan_async(g, p, r, out, e) || !plan_values(g, p, wish, d, e) || !keep(p, layers, out, e)) return false;
+    layers->own.calls = p->async.move_next ? calls_for_async(condition) : calls_for(r->verb, condition);
+    if (p->async.move_next && r->verb == WIRE_STAT) layers->own.calls.note = 0;
+    layers->body.calls = calls_for_body();
+    layers->body_rid = p->async.move_next;
+    d->task_at = (uint8_t)p->async.task_at;
+    return true;
+}
+
+/* Nobody is told of it. */
+static bool plan_resuming(const plan *p, probe *d, eng_layers *layers, eng_probe *out, err_t *e)
+{
+    *out = (eng_probe){0};
+    layers->own.calls = calls_for_resuming();
+    layers->known = true;
+    d->resumes = 1;
+    return keep(p, layers, out, e);
+}
+
+bool eng_plan(eng *g, eng_client *c, const eng_wish *wish, eng_target t, eng_layers *layers, eng_probe *out, arena *a,
+              err_t *e)
+{
+    const eng_request *r = &wish->request;
+    arena scratch = {0};
+    plan p = {.module = t.module, .rid = t.rid, .scratch = &scratch, .out = a, .slot = sizeof(wire_event)};
+    probe d = {.verb = (uint8_t)r->verb,
+               .depth = (uint8_t)RJ_MIN(r->depth, 255u),
+               .throws_only = (r->want & WIRE_WANT_THROWS_ONLY) != 0,
+               .gate = c->open,
+               .armed = c->open,
+               .id = c->next_probe,
+               .slow = r->slow_ns ? probe_ticks(r->slow_ns) : 0,
+               .sink = c->sink};
+    *layers = (eng_layers){.own.client = c, .body.client = c};
+    bool ok = t.resumes ? plan_resuming(&p, &d, layers, out, e) : plan_layers(g, &p, wish, &d, layers, out, e);
+    if (ok && r->verb == WIRE_STAT && d.id >= c->sink->stats_max)
+        ok = err_set(e, ERR_LIMIT, -1, "this connection has statistics for %u methods at most", c->sink->stats_max);
+    d.event_size = (uint16_t)p.slot;
+    probe *made = ok ? eng_probe_new(g, &d) : NULL;
+    arena_free(&scratch);
+    if (!ok) return false;
+    if (!made) return err_set(e, ERR_MEMORY, -1, "out of memory");
+    layers->own.probe = layers->body.probe = made;
+    if (layers->body_rid) eng_probe_hold(made);
+    out->id = c->next_probe++;
+    return true;
+}
+
+void eng_plan_undo(eng *g, eng_client *c, eng_layers *layers)
+{
+    if (layers->body_rid) eng_probe_drop(g, layers->body.probe);
+    eng_probe_drop(g, layers->own.probe);
+    c->next_probe--;
+    free(layers->own.values);
+    free(layers->body.values);
+    *layers = (eng_layers){.body_rid = 0};
+}
