@@ -1,0 +1,22 @@
+/* The verbs, in the order in which help lists them. */
+#include "cli/cli.h"
+
+const verb verbs[VERBS] = {
+    [VERB_PS] = {"ps", "", "list the .NET processes that can be reached", verb_ps, 0, 0},
+    [VERB_RUN] = {"run", "[OPTIONS] -- PROGRAM [ARGS]",
+                  "start a program with the agent in it from the first instruction", verb_run, 1, SIZE_MAX},
+    [VERB_ATTACH] = {"attach", "PID", "put the agent into a process", verb_attach, 1, 1},
+    [VERB_FIND] = {"find", "PID PATTERN...", "list the methods that match", verb_find, 2, SIZE_MAX},
+    [VERB_IL] = {"il", "PID PATTERN...", "show the IL of the methods that match, as it was and as it is now", verb_il,
+                 2, SIZE_MAX},
+    [VERB_ASM] = {"asm", "PID PATTERN...", "show the native code of the methods that match", verb_asm, 2, SIZE_MAX},
+    [VERB_WATCH] = {"watch", "PID PATTERN...", "print the calls of the methods that match, as they happen", verb_watch,
+                    2, SIZE_MAX},
+    [VERB_STAT] = {"stat", "PID PATTERN...", "count and time the calls of the methods that match", verb_stat, 2,
+                   SIZE_MAX},
+    [VERB_STACK] = {"stack", "PID PATTERN...", "show who calls the methods that match", verb_stack, 2, SIZE_MAX},
+    [VERB_LIST] = {"list", "PID", "show what is instrumented now, and for whom", verb_list, 1, 1},
+    [VERB_REVERT] = {"revert", "PID [PATTERN...]", "take instrumentation away", verb_revert, 1, SIZE_MAX},
+    [VERB_DOCTOR] = {"doctor", "PID", "check everything that attaching needs", verb_doctor, 1, 1},
+    [VERB_HELP] = {"help", "[VERB]", "explain the command or one of its verbs", verb_help, 0, 1},
+};

@@ -1,0 +1,46 @@
+/* out: members of JSON objects. */
+#ifndef REJIT_OUT_JSON_PRIV_H
+#define REJIT_OUT_JSON_PRIV_H
+
+#include "out/out.h"
+
+static inline void key(buf_t *b, const char *name)
+{
+    if (b->n && b->p[b->n - 1] != '{') buf_u8(b, ',');
+    out_json_text(b, name);
+    buf_u8(b, ':');
+}
+
+static inline void key_text(buf_t *b, const char *name, const char *value)
+{
+    key(b, name);
+    out_json_text(b, value);
+}
+
+static inline void key_u64(buf_t *b, const char *name, uint64_t value)
+{
+    key(b, name);
+    buf_printf(b, "%llu", (unsigned long long)value);
+}
+
+static inline void key_bool(buf_t *b, const char *name, bool value)
+{
+    key(b, name);
+    buf_str(b, value ? "true" : "false");
+}
+
+static inline void open_method(buf_t *b, const char *name, const char *module, uint32_t token)
+{
+    buf_u8(b, '{');
+    key_text(b, "method", name);
+    key_text(b, "module", module);
+    key(b, "token");
+    buf_printf(b, "\"0x%08x\"", token);
+}
+
+static inline void close_line(buf_t *b)
+{
+    buf_str(b, "}\n");
+}
+
+#endif

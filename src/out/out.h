@@ -1,0 +1,122 @@
+/*
+ * out: sinks. What the library hands out, as text for people and as JSON lines for programs. Every function appends to
+ * a buffer; nothing here writes, keeps state (but out_tree), or lets a control character through: what comes from the
+ * target is escaped.
+ */
+#ifndef REJIT_OUT_H
+#define REJIT_OUT_H
+
+#include "base/base.h"
+#include "rejit/rejit.h"
+
+/* ---- pieces of text ----------------------------------------------------------------------------------------- */
+
+/* Bytes that may be anything, as valid UTF-8 without control, bidirectional or line-separating characters: those become
+ * \xNN, \uNNNN. */
+void out_safe(buf_t *b, const char *s, size_t n);
+void out_safe_text(buf_t *b, const char *s);
+/* The same between quotes, with quotes and backslashes escaped as C# would; cut: "…" before the closing quote. */
+void out_quoted(buf_t *b, char quote, const char *s, size_t n, bool cut);
+/* 850ns, 12.3us, 1.24ms, 2.50s, 3m07s: three digits, at most 7 characters. */
+void out_duration(buf_t *b, uint64_t ns);
+/* 1234 -> 1,234 */
+void out_count(buf_t *b, uint64_t n);
+/* 1.2KB, 3.4MB */
+void out_bytes(buf_t *b, uint64_t n);
+/* Local time of day with milliseconds: 14:03:22.123. */
+void out_clock(buf_t *b, uint64_t epoch_ns);
+/* A type without its namespaces: System.Collections.Generic.List<Shop.Item> -> List<Item>. Escaped. */
+void out_short_type(buf_t *b, const char *type);
+/* The shortest digits that read back as the same number; NaN, Infinity. */
+void out_float(buf_t *b, double f, bool single);
+/* How many columns the UTF-8 text takes, colours not counted (one a character). */
+size_t out_width(const char *s, size_t n);
+
+/* ---- text --------------------------------------------------------------------------------------------------- */
+
+typedef struct out_style {
+    bool colour;
+    bool pids;   /* calls of several processes: name each one's */
+    bool narrow; /* paths without the folders that all have in common */
+} out_style;
+
+void out_value(buf_t *b, const rj_value *v);
+/* One call on one line, newline included. */
+void out_call(buf_t *b, const rj_call *c, const out_style *style);
+
+typedef struct out_rate {
+    double seconds;         /* since `before` was taken */
+    const rj_stats *before; /* may be NULL */
+} out_rate;
+/* Calls a second of the method at `index`. */
+double out_stat_rate(const rj_stats *s, size_t index, const out_rate *rate);
+/* The table of `stat`, most time first; columns and rows bound it (0: no bound). Answers how many lines it has. */
+size_t out_stat_table(buf_t *b, const rj_stats *s, const out_rate *rate, unsigned columns, unsigned rows,
+                      const out_style *style);
+
+/* The methods that were called, most time first; ends with NULL. The caller frees it; NULL where memory ran out. */
+const rj_stat **out_stat_order(const rj_stats *s);
+/* How often a method took how long: a heading, and a line for each range of times, at most OUT_BARS_MOST. */
+#define OUT_BARS_MOST 16u
+void out_histogram(buf_t *b, const rj_stat *s, unsigned columns, const out_style *style);
+
+/* ---- listings ----------------------------------------------------------------------------------------------- */
+
+/* Both bodies of a method, or the original where there is no other; diff: only what differs, and what is around it. */
+void out_il(buf_t *b, const rj_il *m, bool diff, const out_style *style);
+void out_json_il(buf_t *b, const rj_il *m, bool diff);
+
+/* One line of a diff of the two bodies. */
+typedef struct out_il_line {
+    char change; /* ' ', '+', '-' */
+    const rj_il_insn *insn;
+} out_il_line;
+typedef VEC(out_il_line) out_il_lines;
+/* False where memory ran out; the caller frees. */
+bool out_il_compare(const rj_il *m, out_il_lines *out);
+
+/* A method's native code as instructions. The method must stay. */
+typedef struct out_code out_code;
+/* Can machine code be read here? False with the remedy in `why`, OUT_CODE_WHY bytes. */
+#define OUT_CODE_WHY 256u
+bool out_code_ready(char *why);
+out_code *out_code_new(const rj_native *m); /* after out_code_ready; NULL where memory ran out */
+/* The addresses that its instructions name, for rj_name_addresses; and what that has answered. */
+const rj_address *out_code_addresses(const out_code *c, size_t *count);
+bool out_code_name(out_code *c, const rj_names *names);
+/* Every version; diff: the newest of the original and the newest woven one. */
+void out_asm(buf_t *b, const out_code *c, bool diff, const out_style *style);
+void out_json_asm(buf_t *b, const out_code *c, bool diff);
+void out_code_free(out_code *c);
+
+/* ---- callers, merged by method and line --------------------------------------------------------------------- */
+
+typedef struct out_tree out_tree;
+out_tree *out_tree_new(void); /* NULL where memory ran out */
+bool out_tree_add(out_tree *t, const rj_call *c);
+/* For each method a tree of its callers, the most frequent first. */
+void out_tree_text(buf_t *b, const out_tree *t, const out_style *style);
+/* One object for each distinct stack; with places where any call had them. */
+void out_tree_json(buf_t *b, const out_tree *t, int32_t pid);
+void out_tree_free(out_tree *t);
+
+/* ---- JSON lines: one object each, newline included ---------------------------------------------------------- */
+
+void out_json_string(buf_t *b, const char *s, size_t n);
+void out_json_text(buf_t *b, const char *s);
+void out_json_value(buf_t *b, const rj_value *v);
+void out_json_start(buf_t *b, const rj_probes *p);
+void out_json_refused(buf_t *b, const rj_refusal *r);
+/* event: "gates", "probes", "reverted": what the agent told unasked. */
+void out_json_news(buf_t *b, const rj_news *n);
+void out_json_call(buf_t *b, const rj_call *c);
+/* hist: with the histogram. */
+void out_json_stat(buf_t *b, const rj_stat *s, int32_t pid, uint64_t time, double calls_a_second, bool hist);
+void out_json_end(buf_t *b, const rj_totals *t, const char *reason);
+void out_json_process(buf_t *b, const rj_process *p);
+void out_json_method(buf_t *b, const rj_method *m);
+void out_json_entry(buf_t *b, const rj_entry *e);
+void out_json_client(buf_t *b, const rj_client *c);
+void out_json_check(buf_t *b, const rj_check *c);
+
+#endif
