@@ -1,0 +1,20 @@
+using Debuggee;
+using Protocol;
+
+var scenarios = new Scenarios("Debuggee.");
+scenarios.Add("Orders.Price", words => Orders.Price(words.Int(0, 3), words.Text(1, "tea")), new Calls("Orders.UnitOf", 1));
+scenarios.Add("Orders.Grade", words => Orders.Grade(words.Int(0, 70)));
+scenarios.Add("Orders.Careful", words => Orders.Careful(words.Int(0, 0)), new Calls("Orders.Divide", 1));
+scenarios.Add("Orders.Countdown", words => Orders.Countdown(3), new Calls("Orders.Less", 3));
+scenarios.Add("Traces.Thrown", words => Traces.Thrown(words.Int(0, 3)));
+scenarios.Add("Traces.Rethrown", _ => Traces.Rethrown());
+scenarios.Add("Traces.Wrapped", _ => Traces.Wrapped());
+scenarios.Add("Traces.Faulted", words => Traces.Faulted(words.Int(0, 1)));
+scenarios.Add("Traces.Current", _ => Traces.Current());
+scenarios.Add("Traces.Frames", _ => Traces.Frames());
+scenarios.Add("Traces.Deep", words => Traces.Deep(words.Int(0, 1)));
+scenarios.Add("Traces.Handled", words => Traces.Handled(words.Int(0, 1)));
+scenarios.Add("Traces.Asynchronous", _ => Traces.Asynchronous());
+scenarios.Add("Traces.Iterated", _ => Traces.Iterated());
+scenarios.Add("Traces.Constructed", _ => Traces.Constructed());
+return new Conversation(scenarios).Run();

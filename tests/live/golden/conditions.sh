@@ -1,0 +1,217 @@
+#!/usr/bin/env bash
+# --if: what holds, what does not, and what is said about a condition that makes no sense.
+# shellcheck source-path=SCRIPTDIR source=golden.sh
+. "$(dirname "$0")/golden.sh"
+start
+
+# holds SCENARIO CONDITION ARGS...: of runs with each of these arguments, those in [brackets] are seen.
+holds() {
+    local scenario=$1 condition=$2 arg want=0 method
+    shift 2
+    method=${scenario%% *}
+    begin holds watch "$pid" "Target.$method" --if "$condition" --json
+    for arg; do
+        [[ $arg == \[*\] ]] && want=$((want + 1)) && arg=${arg:1:-1}
+        app call "$scenario" "$arg"
+    done
+    kill -INT "${job[holds]}"
+    gather holds
+    ok "$scenario --if $condition" equal "$(tail -1 "$work/holds.out") $code" \
+        '{"event":"end","calls":'$want',"dropped":0,"in_flight":0,"reason":"interrupted"} 0'
+    sed -e 1d -e '$d' "$work/holds.out" | sed -E 's/.*"args":\{"[a-z]+":(.*)\}\}$/\1/' | tr -d '"' >"$work/actual"
+}
+
+holds Values.Int32 'value > 5' 4 5 '[6]' -7 '[2147483647]'
+holds Values.Int32 'args.value >= 5' 4 '[5]' '[6]'
+holds Values.Int32 '5 < value' 4 5 '[6]'
+holds Values.Int32 'value != 5' '[4]' 5 '[-5]'
+holds Values.Int32 'value == -2147483648' 4 '[-2147483648]'
+holds Values.Int32 'value > 1 && value < 0x0A' 1 '[2]' '[9]' 10
+holds Values.Int32 'value < 1 || value > 1_000' '[0]' 1 1000 '[1001]'
+holds Values.Int32 '!(value == 3 || value == 4)' '[2]' 3 4 '[5]'
+holds Values.Int32 'value == 1 || value == 2 && value == 3' '[1]' 2 3
+holds Values.Int32 'value > 1.5' 1 '[2]'
+holds Values.Int32 'value < 3000000000' '[2147483647]'
+holds Values.Byte 'value >= 128' 127 '[128]' '[255]'
+holds Values.SByte 'value < 0' 1 '[-1]'
+holds Values.UInt32 'value > 2147483648' 2147483648 '[4294967295]'
+holds Values.UInt64 'value == 18446744073709551615' 1 '[18446744073709551615]'
+holds Values.Int64 'value < -9223372036854775807' -1 '[-9223372036854775808]'
+holds Values.Double 'value > 0.5' 0.5 '[0.75]' NaN '[Infinity]'
+holds Values.Double 'value == 0.1' '[0.1]' 0.2
+holds Values.Single 'value <= 1.5' '[1.5]' 1.6
+holds Values.Boolean 'value' '[true]' false
+holds Values.Boolean '!value' true '[false]'
+holds Values.Boolean 'value == false' true '[false]'
+holds Values.Char "value == 'a'" '[a]' b
+holds Values.Char "value >= 'b'" a '[b]'
+holds Values.Char "value == '\\n'" a '[newline]'
+holds Values.String 'value == "hello"' '[hello]' hell null empty Hello
+holds Values.String "value == 'hello'" '[hello]' hell
+holds Values.String 'value != "hello"' hello '[hell]' '[null]' '[empty]'
+holds Values.String 'value == null' hello '[null]' empty
+holds Values.String 'value != null && value != ""' '[hello]' null empty
+holds Values.String 'value == "café 😀 日本"' '[emoji]' hello
+holds Values.Colour 'value == Blue' '[7]' 0 99
+holds Values.Colour 'value == Colour.Blue || value == Target.Colour.Red' '[7]' '[0]' 1
+holds Values.Colour 'value != Green' '[7]' 1 '[99]'
+holds Values.Large 'value == Least' '[-9223372036854775808]' 1
+holds Values.Signed 'value == Minus' '[-1]' 1
+holds Values.Small 'value == Most' '[255]' 1
+holds Values.Object 'value == null' int '[null]' string
+holds Collections.Ints 'value != null' '[3]' null
+holds References.Ref 'value > 20' 20 '[21]'
+holds References.In 'value > 40' 40 '[41]'
+holds Customer.Knows 'password == "hunter2"' '[hunter2]' other
+
+# Secrets are compared as they are and printed as they always are.
+begin secret watch "$pid" Target.Customer.Knows --if 'password != "hunter2"' --return
+app call Customer.Knows hunter2
+app call Customer.Knows other
+end 'a condition sees the real value' secret 0 <<'EOF'
+Target.Customer.Knows(password: ***) = false
+! rejit: 1 method of process PID; Ctrl-C ends
+! rejit: 1 call (interrupted)
+EOF
+begin other watch "$pid" Target.Values.Mixed --if 'number > 5 && text == "seven" && flag && colour == Green && ratio < 1' --no-args
+app call Values.Mixed 7 seven
+app call Values.Mixed 5 seven
+app call Values.Mixed 7 eight
+end 'arguments of a condition need not be shown' other 0 <<'EOF'
+Target.Values.Mixed(int,string,double,Colour,bool)
+! rejit: 1 method of process PID; Ctrl-C ends
+! rejit: 1 call (interrupted)
+EOF
+
+# A method that the condition does not fit is refused; the others go on.
+begin some watch "$pid" Target.Work.Add Target.Work.Length --if 'left == 1'
+app call Work.Add 1 2
+app call Work.Add 2 2
+app call Work.Length text
+end 'a condition that does not fit every method' some 5 <<'EOF'
+Target.Work.Add(left: 1, right: 2)
+! rejit: refused Target.Work.Length(string): column 1: no argument 'left'; Target.Work.Length has text
+! rejit: 1 method of process PID; Ctrl-C ends
+! rejit: 1 call (interrupted)
+EOF
+begin some watch "$pid" Target.Work.Add Target.Work.Length --if 'left == 1' --json
+end 'the same in JSON' some 5 <<'EOF'
+{"event":"start","methods":1,"refused":[{"method":"Target.Work.Length(string)","reason":"column 1: no argument 'left'; Target.Work.Length has text"}]}
+{"event":"end","calls":0,"dropped":0,"in_flight":0,"reason":"interrupted"}
+EOF
+
+# wrong CONDITION METHOD: exit code 2, what is on stdin, and nothing is instrumented.
+wrong() {
+    check "--if $1" 2 watch "$pid" "Target.$2" --if "$1"
+}
+"$rejit" revert "$pid" --all --yes >/dev/null # what was looked at often stays for a minute
+wrong 'left > "x"' Work.Add <<'EOF'
+! rejit: condition: column 8: 'left' is int; compare it with a number
+!   left > "x"
+!          ^
+EOF
+wrong 'lef > 1' Work.Add <<'EOF'
+! rejit: condition: column 1: no argument 'lef'; Target.Work.Add has left, right
+!   lef > 1
+!   ^
+EOF
+wrong 'left >' Work.Add <<'EOF'
+! rejit: condition: column 7: an argument or a literal is missing at the end; write n > 100
+!   left >
+!         ^
+EOF
+wrong 'left = 1' Work.Add <<'EOF'
+! rejit: condition: column 6: '=' does not compare; write ==
+!   left = 1
+!        ^
+EOF
+wrong 'left & right' Work.Add <<'EOF'
+! rejit: condition: column 6: a single '&'; write &&
+!   left & right
+!        ^
+EOF
+wrong 'left > 1 &&' Work.Add <<'EOF'
+! rejit: condition: column 12: an argument or a literal is missing at the end; write n > 100
+!   left > 1 &&
+!              ^
+EOF
+wrong '(left > 1' Work.Add <<'EOF'
+! rejit: condition: column 1: '(' is never closed; write (a > 1 || b > 1)
+!   (left > 1
+!   ^
+EOF
+wrong 'left > 1)' Work.Add <<'EOF'
+! rejit: condition: column 9: ')' has no '('
+!   left > 1)
+!           ^
+EOF
+wrong 'text == "open' Work.Length <<'EOF'
+! rejit: condition: column 9: this text is never closed; end it with "
+!   text == "open
+!           ^
+EOF
+wrong 'text > "a"' Work.Length <<'EOF'
+! rejit: condition: column 8: 'text' is string; compare it with == or !=
+!   text > "a"
+!          ^
+EOF
+wrong 'text == 5' Work.Length <<'EOF'
+! rejit: condition: column 9: 'text' is string; compare it with "text" or null
+!   text == 5
+!           ^
+EOF
+wrong 'left' Work.Add <<'EOF'
+! rejit: condition: column 1: 'left' is int; only a bool stands alone; write a comparison
+!   left
+!   ^
+EOF
+wrong 'left > right' Work.Add <<'EOF'
+! rejit: condition: column 8: two arguments cannot be compared; one side must be a literal
+!   left > right
+!          ^
+EOF
+wrong 'left == null' Work.Add <<'EOF'
+! rejit: condition: column 9: 'left' is int; it is never null
+!   left == null
+!           ^
+EOF
+wrong 'left > 99999999999999999999' Work.Add <<'EOF'
+! rejit: condition: column 8: this number does not fit into 64 bits
+!   left > 99999999999999999999
+!          ^
+EOF
+wrong 'value == Purple' Values.Colour <<'EOF'
+! rejit: condition: column 10: 'Purple' is no member of Target.Colour; it has Red, Green, Blue
+!   value == Purple
+!            ^
+EOF
+wrong 'value == 5' Values.Decimal <<'EOF'
+! rejit: condition: column 10: 'value' is decimal; only primitive types (decimal is none), strings, enums and null can be compared
+!   value == 5
+!            ^
+EOF
+wrong 'value == 5' Values.NullableInt32 <<'EOF'
+! rejit: condition: column 10: 'value' is int?; only primitive types (decimal is none), strings, enums and null can be compared
+!   value == 5
+!            ^
+EOF
+wrong 'doubled == 5' References.Out <<'EOF'
+! rejit: condition: column 1: 'doubled' is an out parameter: it has no value yet when the call begins
+!   doubled == 5
+!   ^
+EOF
+wrong 'value.X == 5' Objects.Point <<'EOF'
+! rejit: condition: column 1: 'value.X' reads into an object; only arguments themselves can be compared
+!   value.X == 5
+!   ^
+EOF
+wrong '' Work.Add <<'EOF'
+! rejit: condition: column 1: the condition is empty; write n > 100
+EOF
+check 'nothing was instrumented' 0 list "$pid" <<'EOF'
+nothing is instrumented
+
+the agent holds SIZE
+EOF
+stop
+finish

@@ -1,0 +1,323 @@
+/* Conditions over captured arguments: every element type against every literal, and how they combine. */
+#include "probe/probe-priv.h"
+#include "wire/element.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+/* An event with three slots and room for blobs. */
+typedef struct event {
+    wire_event head;
+    uint64_t slot[3];
+    uint64_t blob[80];
+} event;
+
+#define SLOT(n)    ((uint16_t)(offsetof(event, slot) + 8u * (n)))
+#define PRIMITIVE  ((uint8_t)WIRE_PRIMITIVE)
+#define COMPARE(o) .kind = PROBE_OP_COMPARE, .compare = (o)
+
+static probe_op with_int(uint8_t element, probe_compare op, int64_t i)
+{
+    return (probe_op){COMPARE((uint8_t)op), .literal = PROBE_INT, .element = element,
+                      .slot = SLOT(0),      .how = PRIMITIVE,     .i = i};
+}
+
+static probe_op with_uint(uint8_t element, probe_compare op, uint64_t u)
+{
+    return (probe_op){COMPARE((uint8_t)op), .literal = PROBE_UINT, .element = element,
+                      .slot = SLOT(0),      .how = PRIMITIVE,      .u = u};
+}
+
+static probe_op with_float(uint8_t element, probe_compare op, double f)
+{
+    return (probe_op){COMPARE((uint8_t)op), .literal = PROBE_FLOAT, .element = element,
+                      .slot = SLOT(0),      .how = PRIMITIVE,       .f = f};
+}
+
+static bool holds(const event *v, probe_op op)
+{
+    return probe_condition(&op, 1, &v->head);
+}
+
+/* The six operators at once: value -1, 0 or 1 beside the literal. */
+static void expect_order(const event *v, probe_op op, int order)
+{
+    const bool want[] = {order == 0, order != 0, order<0, order <= 0, order> 0, order >= 0};
+    for (unsigned c = PROBE_EQ; c <= PROBE_GE; c++) {
+        op.compare = (uint8_t)c;
+        assert_int_equal(holds(v, op), want[c]);
+    }
+}
+
+/* Slots hold what the woven code stored, and junk above it: only the type's own bytes may count. */
+static event slot_with(const void *value, size_t size)
+{
+    event v;
+    memset(&v, 0xD7, sizeof v);
+    memcpy(v.slot, value, size);
+    return v;
+}
+#define SLOT_WITH(type, ...) slot_with(&(type){__VA_ARGS__}, sizeof(type))
+
+static void signed_integers_compare_as_numbers(void **state)
+{
+    (void)state;
+    const event values[] = {SLOT_WITH(int8_t, -100), SLOT_WITH(int16_t, -100), SLOT_WITH(int32_t, -100),
+                            SLOT_WITH(int64_t, -100), SLOT_WITH(int64_t, -100)};
+    const uint8_t elements[] = {WIRE_E_I1, WIRE_E_I2, WIRE_E_I4, WIRE_E_I8, WIRE_E_I};
+    for (size_t i = 0; i < RJ_COUNT(values); i++) {
+        expect_order(&values[i], with_int(elements[i], PROBE_EQ, -100), 0);
+        expect_order(&values[i], with_int(elements[i], PROBE_EQ, -101), 1);
+        expect_order(&values[i], with_int(elements[i], PROBE_EQ, -99), -1);
+        expect_order(&values[i], with_int(elements[i], PROBE_EQ, INT64_MIN), 1);
+        expect_order(&values[i], with_int(elements[i], PROBE_EQ, INT64_MAX), -1);
+        expect_order(&values[i], with_uint(elements[i], PROBE_EQ, 0), -1); /* never taken for a large one */
+        expect_order(&values[i], with_uint(elements[i], PROBE_EQ, UINT64_MAX), -1);
+        expect_order(&values[i], with_float(elements[i], PROBE_EQ, -100.5), 1);
+    }
+}
+
+static void unsigned_integers_compare_as_numbers(void **state)
+{
+    (void)state;
+    const event values[] = {SLOT_WITH(uint8_t, 200),  SLOT_WITH(uint16_t, 200), SLOT_WITH(uint16_t, 200),
+                            SLOT_WITH(uint32_t, 200), SLOT_WITH(uint64_t, 200), SLOT_WITH(uint64_t, 200)};
+    const uint8_t elements[] = {WIRE_E_U1, WIRE_E_U2, WIRE_E_CHAR, WIRE_E_U4, WIRE_E_U8, WIRE_E_U};
+    for (size_t i = 0; i < RJ_COUNT(values); i++) {
+        expect_order(&values[i], with_int(elements[i], PROBE_EQ, 200), 0);
+        expect_order(&values[i], with_int(elements[i], PROBE_EQ, -1), 1);
+        expect_order(&values[i], with_uint(elements[i], PROBE_EQ, 201), -1);
+        expect_order(&values[i], with_float(elements[i], PROBE_EQ, 199.5), 1);
+    }
+}
+
+static void the_largest_numbers_do_not_overflow(void **state)
+{
+    (void)state;
+    event largest = SLOT_WITH(uint64_t, UINT64_MAX), least = SLOT_WITH(int64_t, INT64_MIN);
+    expect_order(&largest, with_int(WIRE_E_U8, PROBE_EQ, -1), 1);
+    expect_order(&largest, with_uint(WIRE_E_U8, PROBE_EQ, UINT64_MAX), 0);
+    expect_order(&largest, with_int(WIRE_E_U8, PROBE_EQ, INT64_MAX), 1);
+    expect_order(&largest, with_int(WIRE_E_I8, PROBE_EQ, -1), 0); /* the same bits as a long */
+    expect_order(&least, with_int(WIRE_E_I8, PROBE_EQ, INT64_MIN), 0);
+    expect_order(&least, with_uint(WIRE_E_U8, PROBE_EQ, UINT64_C(1) << 63), 0);
+    event u4 = SLOT_WITH(uint32_t, UINT32_MAX);
+    expect_order(&u4, with_int(WIRE_E_U4, PROBE_EQ, UINT32_MAX), 0);
+    expect_order(&u4, with_int(WIRE_E_I4, PROBE_EQ, -1), 0);
+}
+
+static void booleans_are_numbers(void **state)
+{
+    (void)state;
+    event yes = SLOT_WITH(uint8_t, 1), no = SLOT_WITH(uint8_t, 0);
+    expect_order(&yes, with_int(WIRE_E_BOOLEAN, PROBE_EQ, 1), 0);
+    expect_order(&no, with_int(WIRE_E_BOOLEAN, PROBE_EQ, 1), -1);
+}
+
+static void floats_compare_as_doubles(void **state)
+{
+    (void)state;
+    event single = SLOT_WITH(float, 1.5f), doubled = SLOT_WITH(double, -0.25), zero = SLOT_WITH(double, -0.0);
+    expect_order(&single, with_float(WIRE_E_R4, PROBE_EQ, 1.5), 0);
+    expect_order(&single, with_int(WIRE_E_R4, PROBE_EQ, 1), 1);
+    expect_order(&single, with_uint(WIRE_E_R4, PROBE_EQ, 2), -1);
+    expect_order(&doubled, with_float(WIRE_E_R8, PROBE_EQ, -0.25), 0);
+    expect_order(&doubled, with_float(WIRE_E_R8, PROBE_EQ, -HUGE_VAL), 1);
+    expect_order(&doubled, with_float(WIRE_E_R8, PROBE_EQ, HUGE_VAL), -1);
+    expect_order(&zero, with_float(WIRE_E_R8, PROBE_EQ, 0.0), 0);
+    event tenth = SLOT_WITH(float, 0.1f);
+    expect_order(&tenth, with_float(WIRE_E_R4, PROBE_EQ, 0.1), 1); /* as in C#: the single is the greater one */
+}
+
+static void nan_is_unlike_everything(void **state)
+{
+    (void)state;
+    event nan = SLOT_WITH(double, (double)NAN), one = SLOT_WITH(double, 1);
+    for (unsigned c = PROBE_EQ; c <= PROBE_GE; c++) {
+        assert_int_equal(holds(&nan, with_float(WIRE_E_R8, (probe_compare)c, 1)), c == PROBE_NE);
+        assert_int_equal(holds(&nan, with_float(WIRE_E_R8, (probe_compare)c, (double)NAN)), c == PROBE_NE);
+        assert_int_equal(holds(&one, with_float(WIRE_E_R8, (probe_compare)c, (double)NAN)), c == PROBE_NE);
+    }
+}
+
+/* ---- what lies behind a slot ---- */
+
+static event with_blob(const void *bytes, uint32_t length, uint32_t copied)
+{
+    event v = {.head = {0}};
+    wire_piece p = {.type = 0x1000, .address = 0x2000, .length = length, .copied = copied};
+    v.slot[0] = (uint64_t)(sizeof p + copied) << 32 | offsetof(event, blob);
+    memcpy(v.blob, &p, sizeof p);
+    memcpy((uint8_t *)v.blob + sizeof p, bytes, copied);
+    return v;
+}
+
+static probe_op with_text(probe_compare op, const uint16_t *text, uint16_t units)
+{
+    return (probe_op){COMPARE((uint8_t)op), .literal = PROBE_TEXT, .element = WIRE_E_STRING,
+                      .slot = SLOT(0),      .units = units,        .how = WIRE_OBJECT,
+                      .text = text};
+}
+
+static void strings_compare_by_their_characters(void **state)
+{
+    (void)state;
+    static const uint16_t abc[] = u"abc", abd[] = u"abd";
+    event v = with_blob(abc, 3, 6);
+    assert_true(holds(&v, with_text(PROBE_EQ, abc, 3)));
+    assert_false(holds(&v, with_text(PROBE_NE, abc, 3)));
+    assert_false(holds(&v, with_text(PROBE_EQ, abd, 3)));
+    assert_true(holds(&v, with_text(PROBE_NE, abd, 3)));
+    assert_false(holds(&v, with_text(PROBE_EQ, abc, 2))); /* no prefixes */
+    event empty = with_blob(abc, 0, 0), null = {.head = {0}};
+    assert_true(holds(&empty, with_text(PROBE_EQ, abc, 0)));
+    assert_false(holds(&null, with_text(PROBE_EQ, abc, 0)));
+    assert_true(holds(&null, with_text(PROBE_NE, abc, 0)));
+}
+
+static void a_string_longer_than_what_was_kept_is_unlike_its_beginning(void **state)
+{
+    (void)state;
+    uint16_t text[256];
+    for (size_t i = 0; i < RJ_COUNT(text); i++)
+        text[i] = 'x';
+    event v = with_blob(text, 300, 512);
+    assert_false(holds(&v, with_text(PROBE_EQ, text, 256)));
+    event exact = with_blob(text, 256, 512);
+    assert_true(holds(&exact, with_text(PROBE_EQ, text, 256)));
+}
+
+static void null_is_told_from_objects(void **state)
+{
+    (void)state;
+    event object = with_blob("12345678", 8, 8), null = {.head = {0}};
+    probe_op op = {COMPARE(PROBE_EQ), .literal = PROBE_NULL, .element = WIRE_E_OBJECT, .slot = SLOT(0),
+                   .how = WIRE_OBJECT};
+    assert_true(holds(&null, op));
+    assert_false(holds(&object, op));
+    op.compare = PROBE_NE;
+    assert_false(holds(&null, op));
+    assert_true(holds(&object, op));
+    for (unsigned c = PROBE_LT; c <= PROBE_GE; c++) {
+        op.compare = (uint8_t)c;
+        assert_false(holds(&null, op));
+        assert_false(holds(&object, op));
+    }
+}
+
+/* A string that found no room in the event is there all the same: it is not null. */
+static void a_value_that_was_cut_away_is_not_null(void **state)
+{
+    (void)state;
+    event v = {.head = {0}};
+    v.slot[0] = offsetof(event, blob); /* a place, and no bytes */
+    memset(v.blob, 0xFF, sizeof v.blob);
+    probe_op op = {COMPARE(PROBE_EQ), .literal = PROBE_NULL, .element = WIRE_E_STRING, .slot = SLOT(0),
+                   .how = WIRE_OBJECT};
+    assert_false(holds(&v, op));
+    op.compare = PROBE_NE;
+    assert_true(holds(&v, op));
+    static const uint16_t abc[] = u"abc";
+    assert_false(holds(&v, with_text(PROBE_EQ, abc, 3)));
+}
+
+static void typed_values_are_read_from_their_bytes(void **state)
+{
+    (void)state;
+    event v = with_blob(&(int32_t){-7}, 8, 4);
+    probe_op op = with_int(WIRE_E_I4, PROBE_EQ, -7);
+    op.how = WIRE_TYPED;
+    expect_order(&v, op, 0);
+    op.i = -8;
+    expect_order(&v, op, 1);
+    event null = {.head = {0}};
+    for (unsigned c = PROBE_EQ; c <= PROBE_GE; c++) {
+        op.compare = (uint8_t)c;
+        assert_int_equal(holds(&null, op), c == PROBE_NE); /* a ref to nothing has no value */
+    }
+}
+
+static void enums_compare_by_their_underlying_type(void **state)
+{
+    (void)state;
+    event v = with_blob(&(uint8_t){200}, 8, 1); /* of an enum over byte, behind a typed reference */
+    probe_op op = with_int(WIRE_E_U1, PROBE_EQ, 200);
+    op.how = WIRE_TYPED;
+    expect_order(&v, op, 0);
+}
+
+/* ---- combinations ---- */
+
+static probe_op combine(probe_op_kind kind)
+{
+    return (probe_op){.kind = (uint8_t)kind};
+}
+
+static probe_op slot_is_one(unsigned n)
+{
+    probe_op op = with_int(WIRE_E_I4, PROBE_EQ, 1);
+    op.slot = SLOT(n);
+    return op;
+}
+
+static void and_or_and_not_combine(void **state)
+{
+    (void)state;
+    for (unsigned bits = 0; bits < 8; bits++) {
+        bool a = bits & 1, b = (bits & 2) != 0, c = (bits & 4) != 0;
+        event v = {.slot = {a, b, c}};
+        const probe_op and_or[] = {slot_is_one(0), slot_is_one(1), combine(PROBE_OP_AND), slot_is_one(2),
+                                   combine(PROBE_OP_OR)};
+        assert_int_equal(probe_condition(and_or, RJ_COUNT(and_or), &v.head), (a && b) || c);
+        const probe_op or_and[] = {slot_is_one(0), slot_is_one(1),        combine(PROBE_OP_OR),
+                                   slot_is_one(2), combine(PROBE_OP_NOT), combine(PROBE_OP_AND)};
+        assert_int_equal(probe_condition(or_and, RJ_COUNT(or_and), &v.head), (a || b) && !c);
+        const probe_op not_and[] = {slot_is_one(0), slot_is_one(1), combine(PROBE_OP_AND), combine(PROBE_OP_NOT)};
+        assert_int_equal(probe_condition(not_and, RJ_COUNT(not_and), &v.head), !(a && b));
+    }
+}
+
+static void no_condition_always_holds(void **state)
+{
+    (void)state;
+    event v = {.head = {0}};
+    assert_true(probe_condition(NULL, 0, &v.head));
+}
+
+static void steps_beyond_the_limit_are_not_taken(void **state)
+{
+    (void)state;
+    event v = {.slot = {1}};
+    probe_op ops[PROBE_OPS_MOST + 1];
+    for (size_t i = 0; i < RJ_COUNT(ops); i++)
+        ops[i] = slot_is_one(0);
+    ops[PROBE_OPS_MOST] = combine(PROBE_OP_NOT);
+    assert_true(probe_condition(ops, RJ_COUNT(ops), &v.head));
+    const probe_op lone[] = {combine(PROBE_OP_AND), combine(PROBE_OP_NOT), slot_is_one(0), combine(PROBE_OP_OR)};
+    assert_true(probe_condition(lone, RJ_COUNT(lone), &v.head)); /* operators without operands do nothing */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(signed_integers_compare_as_numbers),
+        cmocka_unit_test(unsigned_integers_compare_as_numbers),
+        cmocka_unit_test(the_largest_numbers_do_not_overflow),
+        cmocka_unit_test(booleans_are_numbers),
+        cmocka_unit_test(floats_compare_as_doubles),
+        cmocka_unit_test(nan_is_unlike_everything),
+        cmocka_unit_test(strings_compare_by_their_characters),
+        cmocka_unit_test(a_string_longer_than_what_was_kept_is_unlike_its_beginning),
+        cmocka_unit_test(null_is_told_from_objects),
+        cmocka_unit_test(a_value_that_was_cut_away_is_not_null),
+        cmocka_unit_test(typed_values_are_read_from_their_bytes),
+        cmocka_unit_test(enums_compare_by_their_underlying_type),
+        cmocka_unit_test(and_or_and_not_combine),
+        cmocka_unit_test(no_condition_always_holds),
+        cmocka_unit_test(steps_beyond_the_limit_are_not_taken),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,428 @@
+/* Conditions: the trees they become, what they become bound to a method of names.dll, and what is said about those that
+ * are off. */
+#include "image.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+static test_image names;
+
+#define NUMBERS  "Shop.Arguments.Numbers(sbyte,byte,short,ushort,int,uint,long,ulong,float,double,nint,nuint)"
+#define OTHERS   "Shop.Arguments.Others(bool,char,string,object,int[],Item,Colour,Big,Depth,DayOfWeek)"
+#define REFUSED  "Shop.Arguments.Refused(int?,decimal,DateTime,out int,ref int,in Colour,ref string,int*)"
+#define GENERIC  "Shop.Arguments.Generic<T>(T,List<T>)"
+#define VERBATIM "Shop.Arguments.Verbatim(int,int)"
+#define NONE     "Shop.Arguments.None()"
+
+/* ---- trees as text ----------------------------------------------------------------------------------------------- */
+
+static void put_value(const query_node *n, buf_t *out)
+{
+    if (n->name) {
+        buf_printf(out, "name:%s", n->name);
+        return;
+    }
+    switch (n->value_kind) {
+    case QUERY_NULL: buf_str(out, "null"); break;
+    case QUERY_INT: buf_printf(out, "%s%lld", n->is_bool ? "bool:" : "", (long long)n->i); break;
+    case QUERY_UINT: buf_printf(out, "%lluu", (unsigned long long)n->u); break;
+    case QUERY_FLOAT: buf_printf(out, "%.17gf", n->f); break;
+    case QUERY_TEXT:
+        buf_u8(out, '\'');
+        text_utf16_to_utf8(out, n->text, n->text_units);
+        buf_u8(out, '\'');
+        break;
+    }
+}
+
+static void put_tree(const query_node *n, bool bound, buf_t *out)
+{
+    static const char *const ops[] = {"==", "!=", "<", "<=", ">", ">="};
+    if (n->kind == QUERY_COMPARE) {
+        buf_printf(out, "%s%s", n->argument, ops[n->op]);
+        put_value(n, out);
+        if (bound) buf_printf(out, " [%u:%02x%s]", n->index, n->element, n->is_enum ? " enum" : "");
+        return;
+    }
+    buf_str(out, n->kind == QUERY_AND ? "(and " : n->kind == QUERY_OR ? "(or " : "(not ");
+    put_tree(n->left, bound, out);
+    if (n->kind != QUERY_NOT) buf_u8(out, ' ');
+    if (n->kind != QUERY_NOT) put_tree(n->right, bound, out);
+    buf_u8(out, ')');
+}
+
+static void expect_tree(const char *condition, const query_node *tree, bool bound, const char *expected)
+{
+    buf_t text = {0};
+    put_tree(tree, bound, &text);
+    if (strcmp(buf_cstr(&text), expected) != 0)
+        fail_msg("%s\n  gives    %s\n  expected %s", condition, buf_cstr(&text), expected);
+    buf_free(&text);
+}
+
+/* ---- parsing ------------------------------------------------------------------------------------------------------
+ */
+
+static const struct {
+    const char *condition, *tree;
+} trees[] = {
+    {"n > 100", "n>100"},
+    {"args.n>100", "n>100"},
+    {"  3 < n ", "n>3"},
+    {"3 <= args.n", "n>=3"},
+    {"3 >= n", "n<=3"},
+    {"3 > n", "n<3"},
+    {"3 == n", "n==3"},
+    {"n != -5", "n!=-5"},
+    {"n == +5", "n==5"},
+    {"n == 1_000_000", "n==1000000"},
+    {"n == 0xFF", "n==255"},
+    {"n == 0xFF_FFul", "n==65535"},
+    {"n == 0b1010", "n==10"},
+    {"n == 10UL", "n==10"},
+    {"n == 10lu", "n==10"},
+    {"n == 9223372036854775807", "n==9223372036854775807"},
+    {"n == 9223372036854775808", "n==9223372036854775808u"},
+    {"n == -9223372036854775808", "n==-9223372036854775808"},
+    {"n == 18446744073709551615", "n==18446744073709551615u"},
+    {"n == 0xFFFFFFFFFFFFFFFF", "n==18446744073709551615u"},
+    {"n == 1.5e3", "n==1500f"},
+    {"n == 1e3", "n==1000f"},
+    {"n == .5", "n==0.5f"},
+    {"n == -1.5E-1", "n==-0.14999999999999999f"},
+    {"n == 1_0.2_5", "n==10.25f"},
+    {"n == 3f", "n==3f"},
+    {"n == 0.1f", "n==0.10000000149011612f"},
+    {"n == 0.1d", "n==0.10000000000000001f"},
+    {"n == 2.5m", "n==2.5f"},
+    {"s == 'text'", "s=='text'"},
+    {"s == \"it's\"", "s=='it's'"},
+    {"s == 'a\\tb\\\\\\'\\\"\\u00e9'", "s=='a\tb\\'\"é'"},
+    {"s == 'größe'", "s=='größe'"},
+    {"s == ''", "s==''"},
+    {"s == '\\ud83d\\ude00'", "s=='😀'"},
+    {"s == null", "s==null"},
+    {"null != s", "s!=null"},
+    {"b == true", "b==bool:1"},
+    {"false == b", "b==bool:0"},
+    {"b", "b==bool:1"},
+    {"!b", "(not b==bool:1)"},
+    {"!!args.b", "(not (not b==bool:1))"},
+    {"color == Red", "color==name:Red"},
+    {"color == Color.Red", "color==name:Color.Red"},
+    {"Color.Red == color", "color==name:Color.Red"},
+    {"Ns.Color.Red != args.color", "color!=name:Ns.Color.Red"},
+    {"Red < args.color", "color>name:Red"},
+    {"@class == 1", "class==1"},
+    {"args.@class == 1", "class==1"},
+    {"größe > 1", "größe>1"},
+    {"a > 1 && b < 2", "(and a>1 b<2)"},
+    {"a > 1 && b < 2 || c", "(or (and a>1 b<2) c==bool:1)"},
+    {"a || b && c", "(or a==bool:1 (and b==bool:1 c==bool:1))"},
+    {"(a || b) && c", "(and (or a==bool:1 b==bool:1) c==bool:1)"},
+    {"a || b || c", "(or (or a==bool:1 b==bool:1) c==bool:1)"},
+    {"!(a > 1 || !b)", "(not (or a>1 (not b==bool:1)))"},
+    {"truey == 1", "truey==1"},
+    {"nullable != nothing", "nullable!=name:nothing"},
+};
+
+static void conditions_become_trees(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < RJ_COUNT(trees); i++) {
+        arena a = {0};
+        err_t e = {0};
+        query_node *n = query_condition_parse(&a, trees[i].condition, &e);
+        if (!n) {
+            fail_msg("%s: %s", trees[i].condition, e.text);
+            return;
+        }
+        expect_tree(trees[i].condition, n, false, trees[i].tree);
+        arena_free(&a);
+    }
+}
+
+static const struct {
+    const char *condition;
+    int column;
+    const char *text;
+} malformed[] = {
+    {"", 0, "column 1: the condition is empty; write n > 100"},
+    {" \t", 0, "column 1: the condition is empty; write n > 100"},
+    {"n >", 3, "column 4: an argument or a literal is missing at the end; write n > 100"},
+    {"n = 3", 2, "column 3: '=' does not compare; write =="},
+    {"n === 3", 4, "column 5: '=' behind an operator; write ==, !=, <, <=, > or >="},
+    {"n > 3 & m", 6, "column 7: a single '&'; write &&"},
+    {"n > 3 | m", 6, "column 7: a single '|'; write ||"},
+    {"n > 3)", 5, "column 6: ')' has no '('"},
+    {"(n > 3", 0, "column 1: '(' is never closed; write (a > 1 || b > 1)"},
+    {"(n > 3 m)", 7, "column 8: 'm' where &&, || or ')' should stand"},
+    {"n > 3 m", 6, "column 7: 'm' where &&, || or the end should stand"},
+    {"n > (3)", 4, "column 5: parentheses hold whole comparisons; write (n > 100)"},
+    {"n > 3 && ", 9, "column 10: an argument or a literal is missing at the end; write n > 100"},
+    {"&& n", 0, "column 1: '&' is neither an argument nor a literal; write n > 100"},
+    {"n > $", 4, "column 5: '$' is neither an argument nor a literal; write n > 100"},
+    {"n > \x1b", 4, "column 5: '?' is neither an argument nor a literal; write n > 100"},
+    {"3", 0, "column 1: a literal alone is no condition; compare an argument with it"},
+    {"true", 0, "column 1: a literal alone is no condition; compare an argument with it"},
+    {"3 == 4", 0, "column 1: two literals are compared; one side must be an argument"},
+    {"args.a == args.b", 10, "column 11: two arguments cannot be compared; one side must be a literal"},
+    {"order.Total > 5", 0, "column 1: 'order.Total' reads into an object; only arguments themselves can be compared"},
+    {"args.order.Total > 5", 0,
+     "column 1: 'order.Total' reads into an object; only arguments themselves can be compared"},
+    {"args.", 5, "column 6: a name is missing behind '.'"},
+    {"args.5 > 1", 5, "column 6: a name is missing behind '.'"},
+    {"@ > 1", 1, "column 2: a name is missing behind '@'"},
+    {"s == 'abc", 5, "column 6: this text is never closed; end it with '"},
+    {"s == 'abc\\", 5, "column 6: this text is never closed; end it with '"},
+    {"s == 'a\\qb'", 5, "column 6: an escape that is not known; write \\n \\t \\r \\0 \\\\ \\' \\\" or \\u0041"},
+    {"s == '\\u12'", 5, "column 6: \\u needs four hexadecimal digits; write \\u0041"},
+    {"n == 18446744073709551616", 5, "column 6: this number does not fit into 64 bits"},
+    {"n == -9223372036854775809", 6, "column 7: this number does not fit into 64 bits"},
+    {"n == 0x", 7, "column 8: digits are missing"},
+    {"n == 0xFG", 8, "column 9: 'G' does not belong to a number; write 1000, 0xFF, 1.5e3 or 10UL"},
+    {"n == 10q", 7, "column 8: 'q' does not belong to a number; write 1000, 0xFF, 1.5e3 or 10UL"},
+    {"n == 1.2.3", 8, "column 9: '.' does not belong to a number; write 1000, 0xFF, 1.5e3 or 10UL"},
+    {"n == 10ulu", 9, "column 10: 'u' does not belong to a number; write 1000, 0xFF, 1.5e3 or 10UL"},
+};
+
+static void malformed_conditions_are_explained(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < RJ_COUNT(malformed); i++) {
+        arena a = {0};
+        err_t e = {0};
+        if (query_condition_parse(&a, malformed[i].condition, &e)) fail_msg("'%s' is accepted", malformed[i].condition);
+        assert_int_equal(e.code, ERR_USAGE);
+        assert_string_equal(e.text, malformed[i].text);
+        if (e.at != malformed[i].column) fail_msg("'%s': place %d", malformed[i].condition, (int)e.at);
+        arena_free(&a);
+    }
+}
+
+static void size_is_limited(void **state)
+{
+    (void)state;
+    char text[1100];
+    arena a = {0};
+    err_t e = {0};
+    memset(text, ' ', sizeof text);
+    memcpy(text, "n > 1", 5);
+    text[1024] = 0;
+    assert_non_null(query_condition_parse(&a, text, &e));
+    text[1024] = ' ';
+    text[1025] = 0;
+    assert_null(query_condition_parse(&a, text, &e));
+    assert_string_equal(e.text, "column 1025: the condition is longer than 1024 bytes");
+    memset(text, '(', 200);
+    text[200] = 0;
+    assert_null(query_condition_parse(&a, text, &e));
+    assert_string_equal(e.text, "column 65: the condition is nested too deeply (more than 64)");
+    for (int i = 0; i < 33; i++)
+        memcpy(text + (size_t)i * 3, "a&&", 3);
+    text[94] = 0; /* 32 comparisons, 31 `and` */
+    assert_non_null(query_condition_parse(&a, text, &e));
+    text[94] = '&';
+    text[97] = 0;
+    assert_null(query_condition_parse(&a, text, &e));
+    assert_string_equal(e.text, "column 95: the condition has more than 64 parts; make it simpler");
+    arena_free(&a);
+}
+
+/* ---- binding ------------------------------------------------------------------------------------------------------
+ */
+
+/* DayOfWeek lives in another assembly: here a stand-in, the enum Depth of names.dll. */
+static const cil_image *depth_instead(void *owner, const cil_image *image, cil_token token, uint32_t *type_rid)
+{
+    (void)owner;
+    if (!cil_type_is(image, token, "System.DayOfWeek")) return NULL;
+    for (uint32_t rid = 1; rid <= image->rows[CIL_TYPE_DEF]; rid++) {
+        *type_rid = rid;
+        if (cil_type_is(image, CIL_TOKEN(CIL_TYPE_DEF, rid), "Shop.Depth")) return image;
+    }
+    return NULL;
+}
+
+static const struct {
+    const char *method, *condition, *tree;
+} bound[] = {
+    {NUMBERS, "i1 < 0", "i1<0 [0:04]"},
+    {NUMBERS, "u1 == 255", "u1==255 [1:05]"},
+    {NUMBERS, "i2 > 1.5", "i2>1.5f [2:06]"},
+    {NUMBERS, "u2 != 1", "u2!=1 [3:07]"},
+    {NUMBERS, "n > 100 && args.u4 <= 5", "(and n>100 [4:08] u4<=5 [5:09])"},
+    {NUMBERS, "i8 == -1 || u8 == 18446744073709551615", "(or i8==-1 [6:0a] u8==18446744073709551615u [7:0b])"},
+    {NUMBERS, "r4 > 1", "r4>1f [8:0c]"},
+    {NUMBERS, "r8 < 18446744073709551615", "r8<1.8446744073709552e+19f [9:0d]"},
+    {NUMBERS, "i == 0 && u == 0", "(and i==0 [10:18] u==0 [11:19])"},
+    {OTHERS, "flag", "flag==bool:1 [0:02]"},
+    {OTHERS, "!flag", "(not flag==bool:1 [0:02])"},
+    {OTHERS, "flag != true", "flag!=bool:1 [0:02]"},
+    {OTHERS, "letter == 'x'", "letter==120 [1:03]"},
+    {OTHERS, "letter >= 'é'", "letter>=233 [1:03]"},
+    {OTHERS, "letter == 65", "letter==65 [1:03]"},
+    {OTHERS, "name == 'x'", "name=='x' [2:0e]"},
+    {OTHERS, "name != null", "name!=null [2:0e]"},
+    {OTHERS, "thing == null && list != null && null == item",
+     "(and (and thing==null [3:1c] list!=null [4:1c]) item==null [5:1c])"},
+    {OTHERS, "colour == Red", "colour==1 [6:05 enum]"},
+    {OTHERS, "colour == Colour.Blue", "colour==200 [6:05 enum]"},
+    {OTHERS, "Shop.Colour.Green < colour", "colour>2 [6:05 enum]"},
+    {OTHERS, "Green <= colour", "colour>=2 [6:05 enum]"},
+    {OTHERS, "Green < colour", "colour>2 [6:05 enum]"},
+    {OTHERS, "Green >= colour", "colour<=2 [6:05 enum]"},
+    {OTHERS, "Green > colour", "colour<2 [6:05 enum]"},
+    {OTHERS, "colour == 7", "colour==7 [6:05 enum]"},
+    {OTHERS, "big == Top", "big==9223372036854775808u [7:0b enum]"},
+    {OTHERS, "big == 9223372036854775809", "big==9223372036854775809u [7:0b enum]"},
+    {OTHERS, "depth == Under", "depth==-3 [8:06 enum]"},
+    {OTHERS, "day == Over", "day==3 [9:06 enum]"},
+    {REFUSED, "number > 1", "number>1 [4:08]"},
+    {REFUSED, "colour == Green", "colour==2 [5:05 enum]"},
+    {REFUSED, "pointer == null", "pointer==0 [7:19]"},
+    {REFUSED, "pointer > 0x7fff", "pointer>32767 [7:19]"},
+    {GENERIC, "list == null", "list==null [1:1c]"},
+    {VERBATIM, "@class == 1 && größe == 2", "(and class==1 [0:08] größe==2 [1:08])"},
+};
+
+static const query_resolver resolver = {.type = depth_instead};
+
+static void conditions_are_bound(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < RJ_COUNT(bound); i++) {
+        arena a = {0};
+        err_t e = {0};
+        query_node *parsed = query_condition_parse(&a, bound[i].condition, &e);
+        if (!parsed) {
+            fail_msg("%s: %s", bound[i].condition, e.text);
+            return;
+        }
+        uint32_t rid = test_method(&names.im, bound[i].method);
+        const query_node *n = query_condition_check(&a, parsed, &names.im, rid, &resolver, &e);
+        if (!n) {
+            fail_msg("%s: %s", bound[i].condition, e.text);
+            return;
+        }
+        expect_tree(bound[i].condition, n, true, bound[i].tree);
+        arena_free(&a);
+    }
+}
+
+#define KINDS "only primitive types (decimal is none), strings, enums and null can be compared"
+
+static const struct {
+    const char *method, *condition;
+    int column;
+    const char *text;
+} unbound[] = {
+    {NUMBERS, "n > 1 && count > 1", 9,
+     "column 10: no argument 'count'; Shop.Arguments.Numbers has i1, u1, i2, u2, n, u4, i8, u8, r4, r8, i, u"},
+    {NONE, "n > 1", 0, "column 1: no argument 'n'; Shop.Arguments.None has none"},
+    {NUMBERS, "N > 1", 0,
+     "column 1: no argument 'N'; Shop.Arguments.Numbers has i1, u1, i2, u2, n, u4, i8, u8, r4, r8, i, u"},
+    {NUMBERS, "n", 0, "column 1: 'n' is int; only a bool stands alone; write a comparison"},
+    {NUMBERS, "n == true", 5, "column 6: 'n' is int; compare it with a number"},
+    {NUMBERS, "n == 'x'", 5, "column 6: 'n' is int; compare it with a number"},
+    {NUMBERS, "n == null", 5, "column 6: 'n' is int; it is never null"},
+    {NUMBERS, "n == u4", 5, "column 6: two arguments cannot be compared; one side must be a literal"},
+    {NUMBERS, "n == Red", 5, "column 6: 'Red' is no literal; 'n' is int (text stands in quotes)"},
+    {OTHERS, "flag == 1", 8, "column 9: 'flag' is bool; compare it with true or false"},
+    {OTHERS, "flag < true", 7, "column 8: 'flag' is bool; compare it with == or !="},
+    {OTHERS, "letter == 'xy'", 10, "column 11: 'letter' is char; compare it with one character, such as 'x'"},
+    {OTHERS, "letter == ''", 10, "column 11: 'letter' is char; compare it with one character, such as 'x'"},
+    {OTHERS, "name == 5", 8, "column 9: 'name' is string; compare it with \"text\" or null"},
+    {OTHERS, "name", 0, "column 1: 'name' is string; compare it with \"text\" or null"},
+    {OTHERS, "name < 'x'", 7, "column 8: 'name' is string; compare it with == or !="},
+    {OTHERS, "name == bob", 8, "column 9: 'bob' is no literal; 'name' is string (text stands in quotes)"},
+    {OTHERS, "item == 5", 8, "column 9: 'item' is Item; it can only be compared with null"},
+    {OTHERS, "list < null", 7, "column 8: 'list' is int[]; compare it with == or !="},
+    {OTHERS, "colour == Pink", 10, "column 11: 'Pink' is no member of Shop.Colour; it has Red, Green, Blue"},
+    {OTHERS, "colour == Big.Red", 10, "column 11: 'Big.Red' is no member of Shop.Colour; it has Red, Green, Blue"},
+    {OTHERS, "colour == lour.Red", 10, "column 11: 'lour.Red' is no member of Shop.Colour; it has Red, Green, Blue"},
+    {OTHERS, "colour == 'Red'", 10, "column 11: 'colour' is Colour; compare it with one of its members or a number"},
+    {OTHERS, "colour == null", 10, "column 11: 'colour' is Colour; compare it with one of its members or a number"},
+    {OTHERS, "colour == 1.5", 10, "column 11: 'colour' is Colour; compare it with one of its members or a number"},
+    {OTHERS, "colour", 0, "column 1: 'colour' is Colour; compare it with one of its members or a number"},
+    {REFUSED, "maybe == null", 9, "column 10: 'maybe' is int?; " KINDS},
+    {REFUSED, "price > 1", 0, "column 1: the type decimal of 'price' is not loaded yet; its values cannot be compared"},
+    {REFUSED, "result == 0", 0, "column 1: 'result' is an out parameter: it has no value yet when the call begins"},
+    {REFUSED, "text == 'x'", 8, "column 9: 'text' is ref string; a reference to a reference cannot be compared"},
+    {REFUSED, "pointer == 'x'", 11, "column 12: 'pointer' is int*; compare it with a number"},
+    {GENERIC, "any == null", 7, "column 8: 'any' is T; " KINDS},
+};
+
+static void mismatches_are_explained(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < RJ_COUNT(unbound); i++) {
+        arena a = {0};
+        err_t e = {0};
+        query_node *parsed = query_condition_parse(&a, unbound[i].condition, &e);
+        if (!parsed) {
+            fail_msg("%s: %s", unbound[i].condition, e.text);
+            return;
+        }
+        uint32_t rid = test_method(&names.im, unbound[i].method);
+        if (query_condition_check(&a, parsed, &names.im, rid, &resolver, &e))
+            fail_msg("'%s' is accepted", unbound[i].condition);
+        assert_int_equal(e.code, ERR_USAGE);
+        assert_string_equal(e.text, unbound[i].text);
+        if (e.at != unbound[i].column) fail_msg("'%s': place %d", unbound[i].condition, (int)e.at);
+        arena_free(&a);
+    }
+}
+
+static void enums_elsewhere_need_a_resolver(void **state)
+{
+    (void)state;
+    arena a = {0};
+    err_t e = {0};
+    query_node *parsed = query_condition_parse(&a, "day == Monday", &e);
+    assert_non_null(parsed);
+    uint32_t rid = test_method(&names.im, OTHERS);
+    assert_null(query_condition_check(&a, parsed, &names.im, rid, NULL, &e));
+    assert_string_equal(e.text,
+                        "column 1: the type DayOfWeek of 'day' is not loaded yet; its values cannot be compared");
+    arena_free(&a);
+}
+
+static void parameters_have_names(void **state)
+{
+    (void)state;
+    arena a = {0};
+    uint32_t rid = test_method(&names.im, VERBATIM);
+    assert_string_equal(query_parameter_name(&a, &names.im, rid, 0), "class");
+    assert_string_equal(query_parameter_name(&a, &names.im, rid, 1), "größe");
+    assert_string_equal(query_parameter_name(&a, &names.im, rid, 2), "arg2");
+    arena_free(&a);
+}
+
+static int open_names(void **state)
+{
+    (void)state;
+    test_image_open(&names, NAMES_DLL);
+    return 0;
+}
+
+static int close_names(void **state)
+{
+    (void)state;
+    test_image_close(&names);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(conditions_become_trees),  cmocka_unit_test(malformed_conditions_are_explained),
+        cmocka_unit_test(size_is_limited),          cmocka_unit_test(conditions_are_bound),
+        cmocka_unit_test(mismatches_are_explained), cmocka_unit_test(enums_elsewhere_need_a_resolver),
+        cmocka_unit_test(parameters_have_names),
+    };
+    return cmocka_run_group_tests(tests, open_names, close_names);
+}
