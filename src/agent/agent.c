@@ -22,8 +22,8 @@ static clr_hresult start(clr_unknown *unknown, agent_origin origin)
     err_t e = {0};
     if (unknown->vt->QueryInterface(unknown, &clr_iid_info12, (void **)&info) < 0 || !info) return CLR_FAIL;
     /* eng_instrument asks for more; stacks can be had from the start of a program or not at all. */
-    clr_hresult hr = info->vt->SetEventMask(info, CLR_MONITOR_MODULE_LOADS | CLR_ENABLE_STACKS);
-    if (hr < 0) hr = info->vt->SetEventMask(info, CLR_MONITOR_MODULE_LOADS);
+    clr_hresult hr = info->vt->SetEventMask(info, ENG_LOAD_EVENTS | CLR_ENABLE_STACKS);
+    if (hr < 0) hr = info->vt->SetEventMask(info, ENG_LOAD_EVENTS);
     if (hr < 0) return hr;
     eng *g = eng_start(info, &e);
     if (g) {
@@ -108,6 +108,13 @@ static clr_hresult on_module_loaded(void *self, clr_module_id id, clr_hresult st
 {
     (void)self;
     if (status >= 0 && the_engine()) eng_module_loaded(the_engine(), id);
+    return CLR_OK;
+}
+
+static clr_hresult on_assembly_unloading(void *self, clr_assembly_id id)
+{
+    (void)self;
+    if (the_engine()) eng_assembly_unloading(the_engine(), id);
     return CLR_OK;
 }
 
@@ -208,6 +215,7 @@ static void fill_slots(void)
     profiler_slots[CLR_CB_ProfilerAttachComplete] = (slot_fn)on_attached;
     profiler_slots[CLR_CB_Shutdown] = (slot_fn)on_shutdown;
     profiler_slots[CLR_CB_ModuleLoadFinished] = (slot_fn)on_module_loaded;
+    profiler_slots[CLR_CB_AssemblyUnloadStarted] = (slot_fn)on_assembly_unloading;
     profiler_slots[CLR_CB_ModuleUnloadStarted] = (slot_fn)on_module_unloading;
     profiler_slots[CLR_CB_ReJITCompilationStarted] = (slot_fn)on_rejit_started;
     profiler_slots[CLR_CB_GetReJITParameters] = (slot_fn)on_rejit_parameters;

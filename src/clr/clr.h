@@ -37,6 +37,7 @@ typedef uintptr_t clr_module_id, clr_function_id, clr_class_id, clr_assembly_id,
 /* COR_PRF_MONITOR bits that the agent asks for, low and high word. */
 enum {
     CLR_MONITOR_MODULE_LOADS = 0x4,
+    CLR_MONITOR_ASSEMBLY_LOADS = 0x8,
     CLR_MONITOR_JIT_COMPILATION = 0x20,
     CLR_ENABLE_REJIT = 0x40000,
     CLR_MONITOR_DYNAMIC_UNLOADS = 0x4, /* of the high word */
@@ -323,6 +324,7 @@ enum clr_callback_slot {
     CLR_CB_FIRST = 3,
     CLR_CB_Initialize = 3,
     CLR_CB_Shutdown = 4,
+    CLR_CB_AssemblyUnloadStarted = 11,
     CLR_CB_ModuleLoadStarted = 13,
     CLR_CB_ModuleLoadFinished = 14,
     CLR_CB_ModuleUnloadStarted = 15,

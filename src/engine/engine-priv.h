@@ -40,10 +40,9 @@ typedef struct eng_module {
     bool unloaded, opened, offered; /* offered: to the clients, when it was loaded */
     bool hooked;                    /* the runtime's ReJIT ignores it: versions come by the JIT hook (first.c) */
     struct eng_dynamic *dynamic;    /* the dynamic method, or NULL */
-    VEC(uint32_t) jitted;           /* hooked: methods that were jitted when transaction `jitted_of` looked */
-    uint64_t jitted_of;
-    buf_t snapshot; /* the metadata of a module that is made at run time, as it was when last seen */
-    char *file;     /* file name without directory */
+    VEC(uint32_t) jitted;           /* hooked: methods that were jitted when eng.jitted_of looked */
+    buf_t snapshot;                 /* the metadata of a module that is made at run time, as it was when last seen */
+    char *file;                     /* file name without directory */
     char *path;
     char assembly[256];
     cil_image image;
@@ -225,6 +224,8 @@ struct eng {
     bool debugged;             /* transaction lock: a managed debugger is attached */
     bool hides;                /* transaction lock: woven bodies hide their locals from the metadata */
     bool hot_reload;           /* the process was started with Edit and Continue for Debug builds */
+    uint64_t jitted_of;        /* transaction lock: number of the transaction that looked for jitted methods last */
+    bool jitted_known;         /* and found them */
     uint64_t uncovered;        /* transaction lock: how often methods went back that may have inlined parked ones */
     bool parked;               /* ledger lock: some method may be */
     uint16_t runtime[3];       /* its version */
@@ -411,6 +412,16 @@ bool eng_awaiters_start(eng *g, eng_target *out, err_t *e);
 /* frames.c: TOKEN, PATH, PDB_ID, PDB_NAME: what lines of a method can be found by, but for the offset */
 void eng_put_source(const eng_module *m, uint32_t token, buf_t *reply);
 
+/*
+ * jitted.c: has any code of a method of a hooked module been jitted (token 0: of any of its methods), as the
+ * transaction that goes on found it? Only on the agent's thread, which may suspend the process. Unknown: a context is
+ * being unloaded.
+ */
+typedef enum eng_jitted { ENG_NOT_JITTED, ENG_JITTED, ENG_JITTED_UNKNOWN } eng_jitted;
+eng_jitted eng_is_jitted(eng *g, const eng_module *m, uint32_t token);
+/* Like eng_suspend, and no code is being unloaded: jitted code may be listed until eng_resume. */
+bool eng_suspend_code(eng *g);
+
 /* running.c: the stacks of all threads, while the runtime is suspended */
 typedef struct eng_walked {
     uint32_t threads, missed; /* missed: not looked at, or not to their end */
@@ -491,8 +502,7 @@ bool eng_keep_with(eng_method *m);
 bool eng_request_versions(eng *g, const eng_request *r, eng_method **methods, size_t count, err_t *e);
 
 /* What the runtime is asked to tell of once something is instrumented. */
-#define ENG_EVENTS \
-    ((uint32_t)(CLR_MONITOR_MODULE_LOADS | CLR_MONITOR_JIT_COMPILATION | CLR_ENABLE_REJIT | CLR_ENABLE_STACKS))
+#define ENG_EVENTS ((uint32_t)(ENG_LOAD_EVENTS | CLR_MONITOR_JIT_COMPILATION | CLR_ENABLE_REJIT | CLR_ENABLE_STACKS))
 
 /* pace.c: thousands of methods are asked for in portions, of which none has more. */
 #define ENG_PORTION 1000u

@@ -166,7 +166,12 @@ bool eng_revert(eng *g, const char *const *patterns, uint32_t pattern_count, con
 /* ---- what the runtime tells
  * ------------------------------------------------------------------------------------------------- */
 
+/* What the engine must be told of from the beginning (COR_PRF_MONITOR). */
+#define ENG_LOAD_EVENTS (CLR_MONITOR_MODULE_LOADS | CLR_MONITOR_ASSEMBLY_LOADS)
 void eng_module_loaded(eng *g, clr_module_id id);
+/* All its modules go. What the runtime answers questions about them from is freed next, before it tells of the first
+ * module. */
+void eng_assembly_unloading(eng *g, clr_assembly_id id);
 void eng_module_unloading(eng *g, clr_module_id id);
 clr_hresult eng_rejit_parameters(eng *g, clr_module_id module, uint32_t token, clr_function_control *control);
 void eng_rejit_started(eng *g, clr_function_id function, clr_rejit_id rejit);

@@ -108,6 +108,9 @@ bool eng_find(eng *g, const char *const *texts, uint32_t count, uint32_t most, e
 {
     eng_found_targets s = {.patterns = NULL};
     pthread_mutex_lock(&g->transaction);
+    pthread_mutex_lock(&g->ledger);
+    g->batch++; /* what was jitted when somebody last asked may have changed */
+    pthread_mutex_unlock(&g->ledger);
     bool ok = eng_search(g, texts, count, &s, e);
     if (ok && !list(g, texts, count, most, &s, out)) ok = err_set(e, ERR_MEMORY, -1, "out of memory");
     eng_search_free(g, &s);

@@ -201,51 +201,14 @@ void eng_hook_rest(eng *g)
 
 /* ---- layers ---- */
 
-/*
- * The methods of a module of which some code was jitted. The runtime's list is not to be walked while code comes and
- * goes (that crashes on 8.0): only from the agent's thread, which may suspend the process.
- */
-static void list_jitted(eng *g, eng_module *m)
-{
-    clr_enum *all = NULL;
-    clr_jitted_function f;
-    m->jitted.n = 0;
-    if (!eng_suspend(g)) return;
-    if (g->info->vt->EnumJITedFunctions2(g->info, &all) < 0) all = NULL;
-    for (uint32_t got = 0; all && all->vt->Next(all, 1, &f, &got) >= 0 && got == 1;) {
-        clr_class_id type;
-        clr_module_id module;
-        uint32_t token;
-        if (g->info->vt->GetFunctionInfo(g->info, f.function, &type, &module, &token) < 0 || module != m->id) continue;
-        uint32_t *place = VEC_PUSH(&m->jitted);
-        if (place) *place = token;
-    }
-    if (all) all->vt->unknown.Release(all);
-    eng_resume(g);
-}
-
-static void look_for_jitted(eng *g, eng_module *m)
-{
-    if (m->jitted_of != g->batch) list_jitted(g, m);
-    m->jitted_of = g->batch;
-}
-
-/* Has any instantiation of a generic method been compiled? */
-static bool any_jitted(eng *g, eng_module *m, uint32_t token)
-{
-    look_for_jitted(g, m);
-    for (size_t i = 0; i < m->jitted.n; i++)
-        if (m->jitted.v[i] == token) return true;
-    return false;
-}
-
 /* `now`: the request is being made; otherwise the module has just been loaded, or the method is about to be compiled.
  */
-static bool is_compiled(eng *g, eng_module *m, uint32_t token, bool now)
+static eng_jitted is_compiled(eng *g, const eng_module *m, uint32_t token, bool now)
 {
-    if (m->dynamic) return eng_dynamic_compiled(m->dynamic);
+    if (m->dynamic) return eng_dynamic_compiled(m->dynamic) ? ENG_JITTED : ENG_NOT_JITTED;
     const char *kind = eng_code_kind(g, m, token, 0);
-    return strcmp(kind, "generic") == 0 ? now && any_jitted(g, m, token) : strcmp(kind, "not compiled") != 0;
+    if (strcmp(kind, "generic") == 0) return now ? eng_is_jitted(g, m, token) : ENG_NOT_JITTED;
+    return strcmp(kind, "not compiled") != 0 ? ENG_JITTED : ENG_NOT_JITTED;
 }
 
 static bool same_shape(const eng_layer *x, const eng_layer *y)
@@ -293,6 +256,9 @@ bool eng_first_reopen(eng *g, eng_method *m, eng_layer *layer)
 static const char too_late[] =
     "code that can be unloaded, and it has been compiled already: only code that is compiled "
     "after the request can be instrumented";
+static const char cannot_ask[] =
+    "code that can be unloaded, and the runtime is unloading some at the moment: nobody can tell whether it has been "
+    "compiled already; try again";
 static const char too_late_dynamic[] =
     "a dynamic method that has been compiled already: those that the program makes after the request are instrumented";
 static const char too_many_dynamic[] =
@@ -321,9 +287,13 @@ static bool again(eng_method *m, const eng_wish *wish, eng_client *c, eng_layer 
     return true;
 }
 
-static const char *too_late_for(eng *g, eng_module *m, uint32_t token, bool now)
+static const char *too_late_for(eng *g, const eng_module *m, uint32_t token, bool now)
 {
-    if (!is_compiled(g, m, token, now)) return NULL;
+    switch (is_compiled(g, m, token, now)) {
+    case ENG_NOT_JITTED: return NULL;
+    case ENG_JITTED_UNKNOWN: return cannot_ask;
+    case ENG_JITTED: break;
+    }
     return m->dynamic ? too_late_dynamic : too_late;
 }
 
@@ -379,8 +349,7 @@ const char *eng_first_note(eng *g, const eng_wish *wish, const eng_method *m)
     if (!m->module->hooked || m->woven || !wish->being_made) return NULL;
     if (m->module->dynamic) return eng_dynamic_compiled(m->module->dynamic) ? runs_on : NULL;
     if (!m->inlinable) return NULL;
-    look_for_jitted(g, m->module);
-    return m->module->jitted.n
+    return eng_is_jitted(g, m->module, 0) != ENG_NOT_JITTED
                ? "it may be inlined in code that had been compiled before: calls from there are not seen"
                : NULL;
 }

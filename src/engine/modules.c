@@ -283,15 +283,40 @@ static void forget_module(eng *g, const eng_module *m)
     }
 }
 
-void eng_module_unloading(eng *g, clr_module_id id)
+static void unload(eng *g, clr_module_id id)
 {
-    /* The image lies in the runtime's memory: whoever reads it holds the transaction lock, and is waited for. */
-    eng_transaction_lock(g);
     pthread_mutex_lock(&g->ledger);
     eng_module *m = map_remove(&g->module_of, id);
     if (m) forget_module(g, m);
     pthread_mutex_unlock(&g->ledger);
     if (m) module_free(m);
+}
+
+static bool belongs_to(eng *g, const eng_module *m, clr_assembly_id assembly)
+{
+    clr_assembly_id of = 0;
+    if (m->dynamic || !(m->flags & CLR_MODULE_COLLECTIBLE)) return false;
+    return g->info->vt->GetModuleInfo2(g->info, m->id, NULL, 0, NULL, NULL, &of, NULL) >= 0 && of == assembly;
+}
+
+void eng_assembly_unloading(eng *g, clr_assembly_id id)
+{
+    /* Whoever asks the runtime about a module, or reads its image, holds the transaction lock, and is waited for. */
+    eng_transaction_lock(g);
+    arena a = {0};
+    size_t n = 0;
+    eng_module **all = eng_modules(g, &a, &n);
+    for (size_t i = 0; all && i < n; i++)
+        if (belongs_to(g, all[i], id)) unload(g, all[i]->id);
+    arena_free(&a);
+    eng_hook_rest(g);
+    pthread_mutex_unlock(&g->transaction);
+}
+
+void eng_module_unloading(eng *g, clr_module_id id)
+{
+    eng_transaction_lock(g);
+    unload(g, id);
     eng_hook_rest(g);
     pthread_mutex_unlock(&g->transaction);
 }

@@ -66,13 +66,12 @@ static void walk_jitted(eng *g, clr_enum *all, instances *x)
     }
 }
 
-/* The runtime's list is not to be walked while code comes and goes (that crashes on 8.0). */
 static void list_instances(eng *g, arena *a, const eng_found_targets *s, size_t count, instances *x)
 {
     clr_enum *all = NULL;
     if (!list_wanted(s, a, count, x)) return;
     x->found = arena_array(a, INSTANCES_MOST, sizeof *x->found);
-    if (!x->found || !eng_suspend(g)) return;
+    if (!x->found || !eng_suspend_code(g)) return;
     if (g->info->vt->EnumJITedFunctions2(g->info, &all) >= 0 && all) {
         walk_jitted(g, all, x);
         all->vt->unknown.Release(all);

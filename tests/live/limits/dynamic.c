@@ -323,6 +323,33 @@ static void test_under_load(void **state)
     assert_int_equal(app_end(&a), 0);
 }
 
+/*
+ * Questions about methods of a context while it is being unloaded. The runtime frees what it answers them from before
+ * it tells that a module goes: this crashed, on 8.0 within seconds.
+ */
+static void test_asked_while_unloading(void **state)
+{
+    (void)state;
+    app a;
+    rj_error e;
+    app_target(&a);
+    rj_session *s = look_attach(&a, "asks");
+    app_ok(&a, "loop Dynamic.Contexts 3 %s 4", late());
+    uint64_t until = live_now_ms() + 1000ull * live_seconds("REJIT_LIVE_SECONDS", 3);
+    uint64_t times = 0, found = 0;
+    for (; live_now_ms() < until; times++) {
+        rj_methods methods = {0};
+        if (!rj_find(s, (const char *[]){"Late.*"}, 1, 10000, &methods, &e)) fail_msg("find: %s", e.text);
+        found += methods.count;
+        rj_free(methods.memory);
+    }
+    rj_close(s);
+    print_message("asked %llu times, %llu methods\n", (unsigned long long)times, (unsigned long long)found);
+    assert_true(found > 0);
+    assert_true(app_number(app_ok(&a, "stop"), "stop") > 0);
+    assert_int_equal(app_end(&a), 0);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_dynamic_methods),
     cmocka_unit_test(test_values),
@@ -334,5 +361,6 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_dropped),
     cmocka_unit_test(test_contexts),
     cmocka_unit_test(test_under_load),
+    cmocka_unit_test(test_asked_while_unloading),
 };
 LIVE_MAIN("limits_dynamic", tests)
