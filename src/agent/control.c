@@ -301,7 +301,10 @@ static bool serve(control *c, int most_ms)
     c->deaf = false;
     int ready = poll(fds, n, most_ms);
     if (ready < 0) return false;
-    if (fds[1].revents & POLLIN && read(c->wake, &drained, sizeof drained) > 0) c->woken = true;
+    if (fds[1].revents & POLLIN && read(c->wake, &drained, sizeof drained) > 0) {
+        c->woken = true;
+        eng_answer(c->g);
+    }
     if (fds[2].revents & POLLIN) look_again(c);
     for (nfds_t i = OWN_FDS; i < n; i++) {
         if (of[i]->dead) continue; /* since, in the middle of the request of one before it */
@@ -441,6 +444,7 @@ bool agent_control_start(eng *g, agent_origin origin, err_t *e)
     if (c->wake < 0) return err_errno(e, "making an eventfd");
     if (!listen_at(c, e)) return false;
     eng_on_news(g, wake, c);
+    probe_asks_wake(c->wake);
     /* The application's signals are not for this thread. */
     sigset_t all, before;
     sigfillset(&all);

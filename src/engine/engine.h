@@ -143,6 +143,8 @@ void eng_find_free(eng_find_result *r);
 
 /* Writes TYPE groups (wire.h) for the type handles that were really seen or follow from such; others are left out. */
 void eng_describe_types(eng *g, const uint64_t *handles, uint32_t count, buf_t *reply);
+/* Answers what probes have asked meanwhile (probe_asks_wake). Soon: threads of the application wait. */
+void eng_answer(eng *g);
 /* Writes FRAME groups for instruction pointers; lines: with what their lines of source can be found by. */
 void eng_describe_frames(eng *g, const uint64_t *ips, uint32_t count, bool lines, buf_t *reply);
 /*

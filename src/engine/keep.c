@@ -11,7 +11,7 @@ struct eng_descriptor {
     probe probe; /* first: woven code has its address */
     eng_descriptor *next;
     uint32_t holders;
-    void *condition; /* steps and texts, one block */
+    void *condition; /* paths, steps and texts, one block */
     size_t size;     /* of it */
 };
 
@@ -74,24 +74,34 @@ static eng_descriptor *descriptor(eng *g)
     return &g->slab->descriptors[g->slab->used++];
 }
 
-/* Steps first, then their texts. */
+static void *put(uint8_t **at, const void *what, size_t size)
+{
+    void *to = *at;
+    if (size) memcpy(to, what, size);
+    *at += size;
+    return to;
+}
+
+/* Paths and their steps first, then the condition's steps and their texts. */
 static bool keep_condition(eng_descriptor *d, const probe *as)
 {
-    d->condition = NULL;
-    d->size = as->op_count * sizeof *as->ops;
-    size_t at = d->size;
+    size_t steps = 0, texts = 0;
+    for (unsigned i = 0; i < as->path_count; i++)
+        steps += as->paths[i].count;
     for (unsigned i = 0; i < as->op_count; i++)
-        if (as->ops[i].literal == PROBE_TEXT) d->size += as->ops[i].units * sizeof(uint16_t);
+        if (as->ops[i].literal == PROBE_TEXT) texts += as->ops[i].units * sizeof(uint16_t);
+    d->condition = NULL;
+    d->size = as->path_count * sizeof *as->paths + steps * sizeof(probe_step) + as->op_count * sizeof *as->ops + texts;
     if (!d->size) return true;
-    probe_op *ops = d->condition = malloc(d->size);
-    if (!ops) return false;
-    memcpy(ops, as->ops, at);
-    for (unsigned i = 0; i < as->op_count; i++) {
-        if (ops[i].literal != PROBE_TEXT) continue;
-        size_t size = ops[i].units * sizeof(uint16_t);
-        ops[i].text = memcpy((uint8_t *)ops + at, as->ops[i].text, size);
-        at += size;
-    }
+    uint8_t *at = d->condition = malloc(d->size);
+    if (!at) return false;
+    probe_path *paths = put(&at, as->paths, as->path_count * sizeof *paths);
+    for (unsigned i = 0; i < as->path_count; i++)
+        paths[i].steps = put(&at, as->paths[i].steps, paths[i].count * sizeof(probe_step));
+    probe_op *ops = put(&at, as->ops, as->op_count * sizeof *ops);
+    for (unsigned i = 0; i < as->op_count; i++)
+        if (ops[i].literal == PROBE_TEXT) ops[i].text = put(&at, as->ops[i].text, ops[i].units * sizeof(uint16_t));
+    d->probe.paths = paths;
     d->probe.ops = ops;
     return true;
 }
@@ -138,6 +148,7 @@ void eng_probe_become(probe *p, probe *other)
     void *condition = d->condition;
     size_t size = d->size;
     __atomic_store_n(&p->op_count, 0, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&p->path_count, 0, __ATOMIC_SEQ_CST);
     __atomic_fetch_add(&p->turn, 1, __ATOMIC_SEQ_CST); /* frames of calls that are still inside are the old client's */
     p->verb = other->verb;
     p->depth = other->depth;
@@ -148,11 +159,15 @@ void eng_probe_become(probe *p, probe *other)
     p->slow = other->slow;
     __atomic_store_n(&p->ops, other->ops, __ATOMIC_SEQ_CST);
     __atomic_store_n(&p->sink, other->sink, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&p->paths, other->paths, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&p->path_count, other->path_count, __ATOMIC_SEQ_CST);
     __atomic_store_n(&p->op_count, other->op_count, __ATOMIC_SEQ_CST);
     d->condition = o->condition;
     d->size = o->size;
     other->ops = was.ops;
     other->op_count = was.op_count;
+    other->paths = was.paths;
+    other->path_count = was.path_count;
     other->sink = was.sink;
     o->condition = condition;
     o->size = size;

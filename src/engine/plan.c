@@ -77,6 +77,9 @@ typedef struct plan {
     weave_async async; /* the call is followed to its completion where this has a move_next */
     weave_value completion;
     bool completes; /* with a value that is captured */
+    probe_path paths[PROBE_PATHS_MOST];
+    const query_node *path_of[PROBE_PATHS_MOST];
+    uint32_t path_count;
 } plan;
 
 static uint32_t wire_how_of(weave_how how)
@@ -143,34 +146,110 @@ static void add_completion(plan *p, const cil_method_sig *sig)
     p->completes = place(p, WEAVE_COMPLETION, 0, &p->completion, told);
 }
 
-static const weave_value *argument(const plan *p, uint16_t index)
+static const weave_value *value_of(const plan *p, weave_what what, uint16_t index)
 {
     for (uint32_t i = 0; i < p->count; i++)
-        if (p->values[i].what == WEAVE_ARGUMENT && p->values[i].index == index) return &p->values[i];
+        if (p->values[i].what == what && p->values[i].index == index) return &p->values[i];
     return NULL;
 }
 
+static const weave_value *root_of(const plan *p, const query_node *n)
+{
+    return n->is_this ? value_of(p, WEAVE_THIS, 0) : value_of(p, WEAVE_ARGUMENT, n->index);
+}
+
+static bool is_hidden(const plan *p, uint16_t slot)
+{
+    for (uint32_t i = 0; i < p->told_count; i++)
+        if (p->told[i].slot == slot && !p->told[i].cannot) return p->told[i].hidden;
+    return false;
+}
+
+static probe_step step_of(eng *g, const query_member *m)
+{
+    static const probe_step_kind kinds[] = {[QUERY_FIELD] = PROBE_STEP_FIELD,
+                                            [QUERY_COUNT] = PROBE_STEP_COUNT,
+                                            [QUERY_LENGTH] = PROBE_STEP_LENGTH,
+                                            [QUERY_ELEMENT] = PROBE_STEP_ELEMENT,
+                                            [QUERY_LIST_ELEMENT] = PROBE_STEP_LIST_ELEMENT};
+    const eng_module *of = m->image ? eng_module_of_image(g, m->image) : NULL;
+    return (probe_step){.kind = (uint8_t)kinds[m->kind],
+                        .size = m->size,
+                        .index = m->index,
+                        .module = of ? of->id : 0,
+                        .type = CIL_TOKEN(CIL_TYPE_DEF, m->type_rid),
+                        .field = CIL_TOKEN(CIL_FIELD, m->field_rid),
+                        .other = m->other_rid ? CIL_TOKEN(CIL_FIELD, m->other_rid) : 0};
+}
+
+/* From the object in v's slot to what the condition compares. */
+static bool add_path(eng *g, plan *p, const weave_value *v, const query_node *n, err_t *e)
+{
+    if (v->how != WEAVE_OBJECT)
+        return err_set(e, ERR_USAGE, n->column, "'%s' is no reference here: its members cannot be compared",
+                       n->argument);
+    if (p->path_count == PROBE_PATHS_MOST)
+        return err_set(e, ERR_USAGE, n->column, "the condition looks at members more than %u times", PROBE_PATHS_MOST);
+    probe_path *path = &p->paths[p->path_count];
+    *path = (probe_path){.from = v->slot,
+                         .to = (uint16_t)p->slot,
+                         .element = (uint8_t)n->element,
+                         .count = (uint8_t)n->member_count,
+                         .steps = arena_array(p->scratch, n->member_count, sizeof *path->steps)};
+    if (!path->steps) return err_set(e, ERR_MEMORY, -1, "out of memory");
+    for (uint32_t i = 0; i < n->member_count; i++)
+        path->steps[i] = step_of(g, &n->members[i]);
+    p->path_of[p->path_count++] = n;
+    p->slot += 16; /* the value, and whether there is one */
+    return true;
+}
+
 /* Arguments that only the condition looks at are captured as well, and not shown. */
-static bool add_for_condition(plan *p, const cil_method_sig *sig, const query_node *n, err_t *e)
+static bool add_for_condition(eng *g, plan *p, const cil_method_sig *sig, const query_node *n, err_t *e)
 {
     if (n->kind != QUERY_COMPARE) {
-        return (!n->left || add_for_condition(p, sig, n->left, e)) &&
-               (!n->right || add_for_condition(p, sig, n->right, e));
+        return (!n->left || add_for_condition(g, p, sig, n->left, e)) &&
+               (!n->right || add_for_condition(g, p, sig, n->right, e));
     }
-    const weave_value *v = argument(p, n->index);
-    if (!v && n->index < sig->param_count)
+    const weave_value *v = root_of(p, n);
+    if (!v && n->is_this)
+        v = add(p, WEAVE_THIS, 0, "this", (cil_blob){0}, true);
+    else if (!v && n->index < sig->param_count)
         v = add(p, WEAVE_ARGUMENT, n->index, query_parameter_name(p->out, &p->module->image, p->rid, n->index),
                 sig->params[n->index].whole, true);
     if (!v) return err_set(e, ERR_USAGE, n->column, "the argument '%s' cannot be read", n->argument);
     if (v->at_leave)
-        return err_set(e, ERR_USAGE, n->column,
-                       "'%s' is an out parameter: it has no value yet when the method is entered", n->argument);
-    return true;
+        return err_set(e, ERR_USAGE, n->column, "'%s' has no value yet when the method is entered", n->argument);
+    return !n->member_count || add_path(g, p, v, n, e);
 }
 
-static uint8_t element_of(const query_node *n)
+/* Is what lies in the slot itself compared with something? */
+static bool is_compared(const plan *p, const query_node *n, uint16_t slot)
 {
-    return (uint8_t)n->element;
+    if (n->kind != QUERY_COMPARE)
+        return (n->left && is_compared(p, n->left, slot)) || (n->right && is_compared(p, n->right, slot));
+    return !n->member_count && root_of(p, n)->slot == slot;
+}
+
+static const probe_path *path_of(const plan *p, const query_node *n)
+{
+    for (uint32_t i = 0; i < p->path_count; i++)
+        if (p->path_of[i] == n) return &p->paths[i];
+    return NULL;
+}
+
+/* Where a comparison finds its value. */
+static void compile_operand(const plan *p, const query_node *n, probe_op *op)
+{
+    const probe_path *path = path_of(p, n);
+    const weave_value *v = root_of(p, n);
+    op->kind = PROBE_OP_COMPARE;
+    op->compare = (uint8_t)n->op; /* the two enumerations run alike */
+    op->element = (uint8_t)n->element;
+    op->path = path != NULL;
+    op->slot = path ? path->to : v->slot;
+    op->how = (uint8_t)wire_how_of(v->how);
+    if (path) op->how = n->element == CIL_E_STRING || n->element == CIL_E_OBJECT ? WIRE_OBJECT : WIRE_PRIMITIVE;
 }
 
 /* The tree in postfix order. */
@@ -189,12 +268,7 @@ static bool compile(const plan *p, const query_node *n, arena *memory, probe_op 
     case QUERY_NOT: op->kind = PROBE_OP_NOT; return true;
     case QUERY_COMPARE: break;
     }
-    const weave_value *v = argument(p, n->index);
-    op->kind = PROBE_OP_COMPARE;
-    op->compare = (uint8_t)n->op; /* the two enumerations run alike */
-    op->element = element_of(n);
-    op->slot = v->slot;
-    op->how = (uint8_t)wire_how_of(v->how);
+    compile_operand(p, n, op);
     switch (n->value_kind) {
     case QUERY_NULL: op->literal = PROBE_NULL; return true;
     case QUERY_INT:
@@ -241,13 +315,19 @@ static bool add_condition(eng *g, plan *p, const cil_method_sig *sig, const quer
     if (!parsed) return true;
     query_resolver resolver = {g, eng_resolve_type};
     const query_node *bound = query_condition_check(p->scratch, parsed, &p->module->image, p->rid, &resolver, e);
-    if (!bound || !add_for_condition(p, sig, bound, e)) return false;
+    if (!bound || !add_for_condition(g, p, sig, bound, e)) return false;
+    for (uint32_t i = 0; i < p->path_count; i++) {
+        const uint16_t slot = p->paths[i].from;
+        p->paths[i].bare = is_hidden(p, slot) && !is_compared(p, bound, slot);
+    }
     probe_op ops[PROBE_OPS_MOST];
     uint32_t count = 0;
     if (!compile(p, bound, p->scratch, ops, &count, e)) return false;
     d->ops = arena_copy(p->scratch, ops, count * sizeof *ops);
     if (!d->ops) return err_set(e, ERR_MEMORY, -1, "out of memory");
     d->op_count = (uint8_t)count;
+    d->paths = p->paths;
+    d->path_count = (uint8_t)p->path_count;
     return true;
 }
 

@@ -10,6 +10,7 @@
 #define ARGS_MOST   16u
 #define FIELDS_MOST 256u
 #define DEPTH_MOST  16u
+#define BASES_MOST  64u
 
 /* The start of a MethodTable, the same in 8, 9 and 10. */
 typedef struct method_table {
@@ -374,6 +375,57 @@ static void put_nullable(eng *g, clr_class_id of, buf_t *reply)
     put_plain_field("value", at, CIL_E_VALUETYPE, of, buf_cstr(&inner), reply);
     buf_free(&name);
     buf_free(&inner);
+}
+
+static bool field_offset(eng *g, clr_class_id type, uint32_t field, uint32_t *offset)
+{
+    clr_field_offset offsets[FIELDS_MOST];
+    uint32_t n = 0, size = 0;
+    if (g->info->vt->GetClassLayout(g->info, type, offsets, FIELDS_MOST, &n, &size) < 0) return false;
+    for (uint32_t i = 0; i < n && i < FIELDS_MOST; i++) {
+        if (offsets[i].field != field) continue;
+        *offset = offsets[i].offset;
+        return true;
+    }
+    return false;
+}
+
+/* Does the step name fields of this type? Where it names none, a collection's own are looked for. */
+static bool names_fields(const probe_step *s, const type_info *t, uint32_t *field, uint32_t *other)
+{
+    *field = s->field;
+    *other = s->other;
+    if (s->module) return t->module->id == s->module && t->token == s->type;
+    uint32_t rid = 0, other_rid = 0;
+    if (!query_collection(&t->module->image, CIL_RID(t->token), s->kind == PROBE_STEP_LIST_ELEMENT, &rid, &other_rid))
+        return false;
+    *field = CIL_TOKEN(CIL_FIELD, rid);
+    *other = other_rid ? CIL_TOKEN(CIL_FIELD, other_rid) : 0;
+    return true;
+}
+
+/* In the type itself or a base of it. */
+static void answer(void *owner, const probe_step *s, uint64_t type, uint32_t *offset, uint32_t *other)
+{
+    eng *g = owner;
+    type_info t;
+    method_table mt;
+    uint32_t field = 0, second = 0;
+    clr_class_id id = type;
+    if (!plausible(type, &mt) || !info_of(g, id, &t)) return;
+    for (unsigned i = 0; !names_fields(s, &t, &field, &second); i++) {
+        id = t.parent;
+        if (i == BASES_MOST || !id || !info_of(g, id, &t)) return;
+    }
+    if (!field_offset(g, id, field, offset) || (second && !field_offset(g, id, second, other))) *offset = *other = 0;
+}
+
+void eng_answer(eng *g)
+{
+    if (!probe_asks_wait()) return;
+    pthread_mutex_lock(&g->transaction);
+    probe_asks_answer(answer, g);
+    pthread_mutex_unlock(&g->transaction);
 }
 
 static void put_field(eng *g, const type_info *t, bool value_type, clr_field_offset at, buf_t *reply)

@@ -67,16 +67,27 @@ intptr_t probe_enter(probe *p)
     return tok;
 }
 
+/* As if the call had not been seen; where nobody can tell whether the condition holds, that is counted. */
+static void reject(probe_thread *t, const probe_frame *f, bool undecided)
+{
+    wire_slot *slot = &f->probe->sink->slot[t->index];
+    slot->entered--;
+    slot->dropped += undecided;
+    t->top = f->below;
+}
+
 intptr_t probe_ready(wire_event *tok)
 {
     probe_thread *t = probe_self();
     probe_frame *f = probe_frame_of(tok);
     probe *p = f->probe;
-    if (!t || probe_condition(p->ops, p->op_count, tok)) return (intptr_t)tok;
-    if (probe_in(t, p->sink) && probe_surface(t, f)) {
-        p->sink->slot[t->index].entered--; /* as if it had not been seen */
-        t->top = f->below;
+    const bool undecided = p->path_count && probe_paths_undecided(p, tok);
+    if (!t) return (intptr_t)tok;
+    if (!undecided && probe_condition(p->ops, p->op_count, tok)) {
+        if (p->path_count) tok->start = probe_now(); /* the agent may have been asked: that is not the call's time */
+        return (intptr_t)tok;
     }
+    if (probe_in(t, p->sink) && probe_surface(t, f)) reject(t, f, undecided);
     probe_out(t);
     return 0;
 }
@@ -193,23 +204,26 @@ void probe_note(wire_event *tok, uint8_t *exception)
 typedef uint32_t picture_fn(uint8_t *out, uint32_t room, const void *from, unsigned depth, bool *cut);
 
 /* Appends a picture to the frame and points the slot at it. */
+static void append_to(probe_thread *t, probe_frame *f, int32_t slot, picture_fn *take, const void *from)
+{
+    wire_event *tok = &f->event;
+    uint32_t at = (f->end + 7u) & ~7u;
+    uint8_t *limit = t->stack + PROBE_STACK_SIZE, *to = (uint8_t *)tok + at;
+    uint32_t most = WIRE_EVENT_MOST - PROBE_EXCEPTION_BYTES;
+    uint32_t room = to < limit && at < most ? (uint32_t)RJ_MIN((size_t)(limit - to), (size_t)(most - at)) : 0;
+    bool cut = false;
+    uint32_t n = take(to, room, from, f->probe->depth, &cut);
+    if (cut) f->cut = 1;
+    *(uint64_t *)(void *)((uint8_t *)tok + slot) = n || cut ? (uint64_t)n << 32 | at : 0;
+    f->end = at + n;
+}
+
 static void append(wire_event *tok, int32_t slot, picture_fn *take, const void *from)
 {
     probe_thread *t = probe_self();
     probe_frame *f = probe_frame_of(tok);
-    probe *p = f->probe;
     if (!t) return;
-    if (probe_in(t, p->sink) && probe_surface(t, f)) {
-        uint32_t at = (f->end + 7u) & ~7u;
-        uint8_t *limit = t->stack + PROBE_STACK_SIZE, *to = (uint8_t *)tok + at;
-        uint32_t most = WIRE_EVENT_MOST - PROBE_EXCEPTION_BYTES;
-        uint32_t room = to < limit && at < most ? (uint32_t)RJ_MIN((size_t)(limit - to), (size_t)(most - at)) : 0;
-        bool cut = false;
-        uint32_t n = take(to, room, from, p->depth, &cut);
-        if (cut) f->cut = 1;
-        *(uint64_t *)(void *)((uint8_t *)tok + slot) = n || cut ? (uint64_t)n << 32 | at : 0;
-        f->end = at + n;
-    }
+    if (probe_in(t, f->probe->sink) && probe_surface(t, f)) append_to(t, f, slot, take, from);
     probe_out(t);
 }
 
@@ -234,9 +248,22 @@ static uint32_t take_span(uint8_t *to, uint32_t room, const void *from, unsigned
     return probe_picture_span(to, room, a->ref, a->element, depth, cut);
 }
 
+void probe_append_object(probe_thread *t, probe_frame *f, uint16_t slot, uint8_t *object)
+{
+    append_to(t, f, slot, take_object, &object);
+}
+
 void probe_object(wire_event *tok, int32_t slot, uint8_t *object)
 {
-    append(tok, slot, take_object, &object);
+    probe_thread *t = probe_self();
+    probe_frame *f = probe_frame_of(tok);
+    const probe *p = f->probe;
+    if (!t) return;
+    if (probe_in(t, p->sink) && probe_surface(t, f)) {
+        if (!probe_only_followed(p, slot)) append_to(t, f, slot, take_object, &object);
+        probe_follow(t, f, slot, object);
+    }
+    probe_out(t);
 }
 
 void probe_typed(wire_event *tok, int32_t slot, probe_typedref ref)
@@ -317,14 +344,14 @@ intptr_t probe_ready_stack(wire_event *tok)
     probe *p = f->probe;
     if (!t) return 0;
     if (probe_in(t, p->sink) && probe_surface(t, f)) {
-        wire_slot *slot = &p->sink->slot[t->index];
-        if (probe_condition(p->ops, p->op_count, tok)) {
-            write_stack(t, p, __builtin_frame_address(0), (uint64_t)__builtin_return_address(0));
-            probe_ended(slot);
+        const bool undecided = p->path_count && probe_paths_undecided(p, tok);
+        if (undecided || !probe_condition(p->ops, p->op_count, tok)) {
+            reject(t, f, undecided);
         } else {
-            slot->entered--; /* as if it had not been seen */
+            write_stack(t, p, __builtin_frame_address(0), (uint64_t)__builtin_return_address(0));
+            probe_ended(&p->sink->slot[t->index]);
+            t->top = f->below;
         }
-        t->top = f->below;
     }
     probe_out(t);
     return 0;

@@ -7,6 +7,7 @@
  *                    0  flags: bit 31 has a component size (low 16 bits), bit 24 contains GC pointers
  *                    4  base size: object header word, type pointer, fields (arrays: up to the first element)
  */
+#include "probe/object-priv.h"
 #include "probe/probe-priv.h"
 
 #include <sys/syscall.h>
@@ -17,7 +18,6 @@
 #define BYTES_MOST  512u  /* of one object */
 #define BLOB_MOST   4096u /* of one value */
 #define SMALL_BASE  32u   /* boxed primitives, Guid, decimal, DateTime: copied at any depth */
-#define STRING_BASE 22u
 
 typedef struct want {
     uint64_t address;
@@ -33,16 +33,6 @@ typedef struct camera {
     uint32_t done, count; /* queue of objects to picture; pictured ones stay in it, which tells repetitions */
     want queue[PIECES_MOST];
 } camera;
-
-static uint64_t word(uint64_t address)
-{
-    return *(const uint64_t *)address;
-}
-
-static uint32_t half(uint64_t address)
-{
-    return *(const uint32_t *)address;
-}
 
 /*
  * A managed reference may point one past the end of what it refers to, or (by MemoryMarshal's convention for empty

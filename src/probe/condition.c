@@ -103,6 +103,7 @@ static bool text_equal(const wire_piece *p, const probe_op *op)
 static bool compare(const probe_op *op, const wire_event *event)
 {
     const uint8_t *value = (const uint8_t *)event + op->slot;
+    if (op->path && op->how == WIRE_PRIMITIVE && value[8] != PROBE_PATH_VALUE) return op->compare == PROBE_NE;
     const wire_piece *p = op->how == WIRE_PRIMITIVE ? NULL : root(event, op->slot);
     switch ((probe_literal)op->literal) {
     case PROBE_NULL: return holds(op->compare, p ? 1 : 0) && (op->compare == PROBE_EQ || op->compare == PROBE_NE);

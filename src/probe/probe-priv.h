@@ -92,6 +92,18 @@ uint32_t probe_picture_value(uint8_t *out, uint32_t room, probe_typedref ref, un
 uint32_t probe_picture_span(uint8_t *out, uint32_t room, probe_typedref ref, int32_t element, unsigned depth,
                             bool *cut);
 
+/* ---- follow.c, ask.c: members in conditions ---- */
+
+/* The values at the ends of the paths from an object slot. Inside of probe_in. */
+void probe_follow(probe_thread *t, probe_frame *f, int32_t slot, uint8_t *object);
+bool probe_only_followed(const probe *p, int32_t slot);
+bool probe_paths_undecided(const probe *p, const wire_event *tok);
+void probe_step_learn(probe_step *s, uint64_t type, uint32_t offset, uint32_t other); /* the agent's thread */
+/* True: an answer may have come. */
+bool probe_ask(probe_step *s, uint64_t type);
+/* Appends a picture of the object to the frame and points the slot at it. Inside of probe_in. */
+void probe_append_object(probe_thread *t, probe_frame *f, uint16_t slot, uint8_t *object);
+
 /* ---- what call.c and async.c share ---- */
 
 static inline probe_frame *probe_frame_of(wire_event *tok)

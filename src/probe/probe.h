@@ -31,6 +31,7 @@ typedef struct probe_op {
     uint16_t slot;   /* byte offset in the event */
     uint16_t units;  /* TEXT: length in chars */
     uint8_t how;     /* wire_how of the slot */
+    uint8_t path;    /* the slot is that of a path: whether there is a value stands behind it */
     union {
         int64_t i;
         uint64_t u;
@@ -38,6 +39,49 @@ typedef struct probe_op {
         const uint16_t *text;
     };
 } probe_op;
+
+/* ---- members in conditions --------------------------------------------------------------------------------------- */
+
+/*
+ * A path leads from an object in a slot to a value that a condition compares: FIELD, two of them (DIFFERENCE), LENGTH
+ * of a string or array, ELEMENT of an array, LIST_ELEMENT of the array in one field that is in use up to the other.
+ */
+typedef enum probe_step_kind {
+    PROBE_STEP_FIELD,
+    PROBE_STEP_COUNT,
+    PROBE_STEP_LENGTH,
+    PROBE_STEP_ELEMENT,
+    PROBE_STEP_LIST_ELEMENT
+} probe_step_kind;
+
+/* Where an object of this type has the fields of a step, in bytes from its start. offset 0: it has none. */
+#define PROBE_KNOWN_MOST 16u
+typedef struct probe_known {
+    uint64_t type; /* written last */
+    uint32_t offset, other;
+} probe_known;
+
+typedef struct probe_step {
+    uint8_t kind; /* probe_step_kind */
+    uint8_t size; /* bytes of what it leads to */
+    uint32_t index;
+    uint64_t
+        module; /* what the agent finds the fields by: ModuleID, TypeDef, FieldDefs; 0: the type of the object tells */
+    uint32_t type, field, other;
+    probe_known known[PROBE_KNOWN_MOST];
+} probe_step;
+
+#define PROBE_STEPS_MOST 8u
+#define PROBE_PATHS_MOST 16u
+/* At `to` lies the value, as a PRIMITIVE or OBJECT slot, and 8 bytes behind it a probe_path_state. */
+typedef struct probe_path {
+    uint16_t from, to;
+    uint8_t element; /* as in probe_op */
+    uint8_t bare;    /* nobody looks at what is in `from` itself */
+    uint8_t count;
+    probe_step *steps;
+} probe_path;
+typedef enum probe_path_state { PROBE_PATH_NONE, PROBE_PATH_VALUE, PROBE_PATH_UNDECIDED } probe_path_state;
 
 /* ---- probes ----------------------------------------------------------------------------------------------------- */
 
@@ -68,6 +112,8 @@ typedef struct probe {
     uint64_t slow; /* ticks */
     probe_sink *sink;
     const probe_op *ops;
+    probe_path *paths;
+    uint8_t path_count;
     uint8_t armed;   /* the gate of the state machine's part of an async probe: stays open for calls that are pending */
     uint8_t task_at; /* where a builder has its task, in bytes */
     uint8_t resumes; /* on the method by which state machines go on: nothing is told of its calls */
@@ -164,6 +210,15 @@ void probe_awaiters_start(const probe_tasks *known);
 uint32_t probe_async_forget(const probe_sink *s);
 /* How many calls are pending, and how many bytes have been touched for them. */
 uint32_t probe_async_pending(uint64_t *bytes);
+/*
+ * Where the fields of a step are in objects of a type is asked of the agent's thread, at the first such object:
+ * `eventfd` is written to, and probe_asks_answer is to be called soon; the application's thread waits for up to 200 ms.
+ * answer leaves the offsets 0 where the type has no such fields.
+ */
+typedef void probe_answer(void *owner, const probe_step *step, uint64_t type, uint32_t *offset, uint32_t *other);
+void probe_asks_wake(int eventfd);
+bool probe_asks_wait(void); /* is any not answered? */
+void probe_asks_answer(probe_answer *answer, void *owner);
 /* Evaluates `ops` over an event; exposed for tests. */
 bool probe_condition(const probe_op *ops, uint32_t count, const wire_event *event);
 

@@ -44,15 +44,28 @@ const char *query_parameter_name(arena *a, const cil_image *image, uint32_t meth
     return out ? out : "";
 }
 
-static bool find_param(const binder *b, const char *name, uint16_t *index)
+/* How much of the text is the argument's own name. */
+static size_t head_of(const char *text)
 {
+    return strcspn(text, ".[");
+}
+
+static bool find_param(const binder *b, const char *text, uint16_t *index)
+{
+    size_t n = head_of(text);
     for (uint32_t i = 0; i < b->sig.param_count && i <= UINT16_MAX; i++) {
-        if (strcmp(query_parameter_name(b->a, b->im, b->method, (uint16_t)i), name) == 0) {
+        const char *name = query_parameter_name(b->a, b->im, b->method, (uint16_t)i);
+        if (strlen(name) == n && memcmp(name, text, n) == 0) {
             *index = (uint16_t)i;
             return true;
         }
     }
     return false;
+}
+
+static bool is_this(const binder *b, const char *text)
+{
+    return head_of(text) == 4 && memcmp(text, "this", 4) == 0 && b->sig.convention & 0x20; /* HASTHIS, II.23.2.1 */
 }
 
 static bool no_such_param(const binder *b, const query_node *n)
@@ -63,9 +76,11 @@ static bool no_such_param(const binder *b, const query_node *n)
     }
     cil_method_name(b->im, b->method, false, &method);
     if (b->sig.param_count) {
-        query_error(b->e, n->column, "no argument '%s'; %s has %s", n->argument, buf_cstr(&method), buf_cstr(&names));
+        query_error(b->e, n->column, "no argument '%.*s'; %s has %s", (int)head_of(n->argument), n->argument,
+                    buf_cstr(&method), buf_cstr(&names));
     } else {
-        query_error(b->e, n->column, "no argument '%s'; %s has none", n->argument, buf_cstr(&method));
+        query_error(b->e, n->column, "no argument '%.*s'; %s has none", (int)head_of(n->argument), n->argument,
+                    buf_cstr(&method));
     }
     buf_free(&names);
     buf_free(&method);
@@ -317,23 +332,84 @@ static bool bind_value(const binder *b, query_node *n, const cil_type *t)
     return bind_reference(b, n, t);
 }
 
+/* Red == color: the parser could not know which is which. */
+static void turn(query_node *n)
+{
+    const query_node was = *n;
+    n->name = was.argument;
+    n->name_columns = was.columns;
+    n->value_column = was.column;
+    n->argument = was.name;
+    n->columns = was.name_columns;
+    n->column = was.value_column;
+    n->op = was.op == QUERY_LT   ? QUERY_GT
+            : was.op == QUERY_GT ? QUERY_LT
+            : was.op == QUERY_LE ? QUERY_GE
+            : was.op == QUERY_GE ? QUERY_LE
+                                 : was.op;
+}
+
+/* What the path begins with: an argument, or the object that the method is called on. */
+static bool bind_root(const binder *b, query_node *n, query_place *root)
+{
+    root->im = b->im;
+    root->owner = b->owner;
+    if (n->is_this) {
+        cil_token base = cil_cell_token(b->im, CIL_TYPE_DEF, b->owner, CIL_TYPE_DEF_EXTENDS);
+        bool is_struct = cil_type_is(b->im, base, "System.ValueType") || cil_type_is(b->im, base, "System.Enum");
+        root->type = (cil_type){.element = CIL_E_CLASS, .token = CIL_TOKEN(CIL_TYPE_DEF, b->owner)};
+        return !is_struct || query_error(b->e, n->column, "'this' is a struct here: its members cannot be compared");
+    }
+    root->type = b->sig.params[n->index];
+    return !root->type.byref ||
+           query_error(b->e, n->column, "'%.*s' is passed by reference: its members cannot be compared",
+                       (int)head_of(n->argument), n->argument);
+}
+
+/* Bytes of a primitive, or of a reference. */
+static uint8_t size_of(cil_element e)
+{
+    switch (e) {
+    case CIL_E_BOOLEAN:
+    case CIL_E_I1:
+    case CIL_E_U1: return 1;
+    case CIL_E_CHAR:
+    case CIL_E_I2:
+    case CIL_E_U2: return 2;
+    case CIL_E_I4:
+    case CIL_E_U4:
+    case CIL_E_R4: return 4;
+    default: return 8;
+    }
+}
+
+static bool bind_path(const binder *b, query_node *n, size_t head)
+{
+    query_place root = {.im = NULL}, end;
+    const query_path_text text = {n->argument, n->columns, (uint32_t)head};
+    if (!bind_root(b, n, &root) || !query_path_bind(b->a, b->resolver, &text, &root, n, &end, b->e)) return false;
+    binder there = *b; /* names and types are those of where the last member comes from */
+    there.im = end.im;
+    there.owner = end.owner;
+    there.method = 0;
+    there.sig = (cil_method_sig){.param_count = 0};
+    if (!bind_value(&there, n, &end.type)) return false;
+    n->members[n->member_count - 1].size = size_of(n->element);
+    return true;
+}
+
 static bool bind_compare(const binder *b, query_node *n)
 {
-    if (!find_param(b, n->argument, &n->index)) {
-        /* Red == color: the parser could not know which is which. */
-        if (!n->name || strchr(n->name, '.') || !find_param(b, n->name, &n->index)) return no_such_param(b, n);
-        const char *name = n->name;
-        uint32_t column = n->value_column;
-        n->name = n->argument;
-        n->value_column = n->column;
-        n->argument = name;
-        n->column = column;
-        n->op = n->op == QUERY_LT   ? QUERY_GT
-                : n->op == QUERY_GT ? QUERY_LT
-                : n->op == QUERY_LE ? QUERY_GE
-                : n->op == QUERY_GE ? QUERY_LE
-                                    : n->op;
+    n->is_this = is_this(b, n->argument);
+    if (!n->is_this && !find_param(b, n->argument, &n->index)) {
+        const bool turned = n->name && (is_this(b, n->name) || find_param(b, n->name, &n->index));
+        if (!turned) return no_such_param(b, n);
+        turn(n);
+        n->is_this = is_this(b, n->argument);
     }
+    const size_t head = head_of(n->argument);
+    if (n->argument[head]) return bind_path(b, n, head);
+    if (n->is_this) return query_error(b->e, n->column, "'this' is never null; compare one of its members: this.Name");
     const cil_type *t = &b->sig.params[n->index];
     uint32_t row = param_row(b->im, b->method, n->index);
     uint32_t flags = row ? cil_cell(b->im, CIL_PARAM, row, CIL_PARAM_FLAGS) : 0;

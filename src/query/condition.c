@@ -11,6 +11,7 @@ typedef struct operand {
     uint32_t column;
     bool is_name, is_argument; /* an identifier; one that began with `args.` */
     const char *name;
+    const uint32_t *columns; /* of each byte of the name */
     query_node literal;
 } operand;
 
@@ -61,32 +62,65 @@ static bool word_literal(const char *name, query_node *literal)
     return literal->is_bool || strcmp(name, "null") == 0;
 }
 
-/* Ns.Color.Red, args.count, @class */
+/* A name under construction, with the column of each byte. */
+typedef struct spelled {
+    char text[QUERY_TEXT_MOST + 1];
+    uint32_t columns[QUERY_TEXT_MOST + 1], n;
+} spelled;
+
+static void spell(parser *p, spelled *s)
+{
+    s->columns[s->n] = p->s.at;
+    s->text[s->n++] = p->s.text[p->s.at++];
+}
+
+static bool parse_word(parser *p, spelled *s)
+{
+    if (peek(p, 0) == '@') p->s.at++;
+    char first = peek(p, 0);
+    if (!query_name_char(first) || (first >= '0' && first <= '9'))
+        return query_error(p->s.e, p->s.at, "a name is missing behind '%c'", query_shown(p->s.text[p->s.at - 1]));
+    while (query_name_char(peek(p, 0)))
+        spell(p, s);
+    return true;
+}
+
+/* [12] */
+static bool parse_index(parser *p, spelled *s)
+{
+    uint32_t open = p->s.at, digits = 0;
+    spell(p, s);
+    for (; peek(p, 0) >= '0' && peek(p, 0) <= '9'; digits++)
+        spell(p, s);
+    if (!digits || digits > 9 || peek(p, 0) != ']')
+        return query_error(p->s.e, open, "an index is a number of up to nine digits; write items[0]");
+    spell(p, s);
+    return true;
+}
+
+/* Ns.Color.Red, args.order.Lines[0]?.Price, @class */
 static bool parse_name(parser *p, operand *o)
 {
-    buf_t name = {0};
-    for (bool more = true; more;) {
-        if (peek(p, 0) == '@') p->s.at++;
-        char first = peek(p, 0);
-        if (!query_name_char(first) || (first >= '0' && first <= '9')) {
-            buf_free(&name);
-            return query_error(p->s.e, p->s.at, "a name is missing behind '%c'", query_shown(p->s.text[p->s.at - 1]));
-        }
-        uint32_t from = p->s.at;
-        while (query_name_char(peek(p, 0)))
-            p->s.at++;
-        buf_put(&name, p->s.text + from, p->s.at - from);
-        more = peek(p, 0) == '.';
-        if (more) {
-            buf_u8(&name, '.');
-            p->s.at++;
+    spelled s = {.n = 0};
+    if (!parse_word(p, &s)) return false;
+    for (;;) {
+        if (peek(p, 0) == '?' && (peek(p, 1) == '.' || peek(p, 1) == '['))
+            p->s.at++; /* what is null has null members */
+        if (peek(p, 0) == '[') {
+            if (!parse_index(p, &s)) return false;
+        } else if (peek(p, 0) == '.') {
+            spell(p, &s);
+            if (!parse_word(p, &s)) return false;
+        } else {
+            break;
         }
     }
-    o->name = name.failed ? NULL : arena_strdup(p->s.a, buf_cstr(&name));
-    buf_free(&name);
-    if (!o->name) return err_set(p->s.e, ERR_MEMORY, -1, "out of memory");
-    o->is_argument = strncmp(o->name, "args.", 5) == 0;
-    if (o->is_argument) o->name += 5;
+    s.text[s.n] = 0;
+    o->is_argument = strncmp(s.text, "args.", 5) == 0;
+    const uint32_t skip = o->is_argument ? 5 : 0;
+    o->name = arena_strdup(p->s.a, s.text + skip);
+    o->columns = arena_copy(p->s.a, s.columns + skip, (s.n - skip) * sizeof *s.columns);
+    if (!o->name || !o->columns) return err_set(p->s.e, ERR_MEMORY, -1, "out of memory");
     o->is_name = o->is_argument || !word_literal(o->name, &o->literal);
     return true;
 }
@@ -142,6 +176,7 @@ static void set_value(query_node *n, const operand *o)
 {
     n->value_column = o->column;
     n->name = o->is_name ? o->name : NULL;
+    n->name_columns = o->columns;
     n->value_kind = o->literal.value_kind;
     n->is_bool = o->literal.is_bool;
     n->i = o->literal.i;
@@ -164,14 +199,10 @@ static query_node *comparison(parser *p, const operand *left, query_op op, const
         query_error(p->s.e, left->column, "two literals are compared; one side must be an argument");
         return NULL;
     }
-    if (strchr(argument->name, '.')) {
-        query_error(p->s.e, argument->column, "'%s' reads into an object; only arguments themselves can be compared",
-                    argument->name);
-        return NULL;
-    }
     query_node *n = node_new(p, QUERY_COMPARE, argument->column);
     if (!n) return NULL;
     n->argument = argument->name;
+    n->columns = argument->columns;
     n->op = turn ? turned(op) : op;
     set_value(n, value);
     return n;

@@ -130,6 +130,26 @@ bool query_params_match(const query_pattern *p, const cil_image *image, uint32_t
 bool query_literal_begins(const query_source *s);
 /* Parses it into value_kind and the value. */
 bool query_literal_parse(query_source *s, query_node *node);
+
+/* A type as it is used: its signature, where that was read, and what its type parameters stand for. */
+typedef struct query_place {
+    const cil_image *im;
+    cil_type type;
+    uint32_t owner;                     /* TypeDef that names its type parameters; 0 */
+    const struct query_place *instance; /* GENERICINST that they are the parameters of; NULL: not known */
+} query_place;
+
+/* `order.Customer.Name`: an argument's name and what is behind it, with the column of each byte. */
+typedef struct query_path_text {
+    const char *text;
+    const uint32_t *columns;
+    uint32_t from; /* where the name ends */
+} query_path_text;
+
+/* Fills members and member_count of the node. out: the type of the last one. ERR_USAGE with the column. */
+bool query_path_bind(arena *a, const query_resolver *resolver, const query_path_text *text, const query_place *root,
+                     query_node *n, query_place *out, err_t *e);
+
 static inline bool query_name_char(char c)
 {
     return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '_' || (c & 0x80);

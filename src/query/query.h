@@ -68,12 +68,15 @@ unsigned query_nearest_list(const query_nearest *n, const char **names);
 /*
  *   expr    := and ('||' and)*          and := not ('&&' not)*          not := '!' not | '(' expr ')' | compare
  *   compare := operand [op operand]      op  := == != < <= > >=          (one side an argument, the other a literal)
- *   operand := ['args.'] NAME | literal
+ *   operand := path | literal
+ *   path    := ('this' | ['args.'] NAME) (['?'] '.' NAME | '[' number ']')*
  *   literal := number (1_000, 0xFF, 1.5e3, suffixes as in C#)
  *              | 'text' | "text" (both are strings; a one-character one also a char)
  *              | true | false | null | enum member name (Red, Color.Red)
  *
- * A bare bool argument is a comparison with true. Numbers compare as C# would (int with long, signed with unsigned
+ * Members are fields, private ones too, and automatic properties; Length of strings and arrays, Count and [index] of
+ * the runtime's collections. What a member of null is compared with: nothing is equal to it but null. A bare bool is a
+ * comparison with true. Numbers compare as C# would (int with long, signed with unsigned
  * exactly, int with double). Text escapes: \n \t \r \0 \\ \' \" \uXXXX. At most 1,024 bytes and QUERY_NODES_MOST
  * nodes.
  */
@@ -84,13 +87,36 @@ typedef enum query_node_kind { QUERY_AND, QUERY_OR, QUERY_NOT, QUERY_COMPARE } q
 /* bool, char and enum: INT or UINT */
 typedef enum query_value_kind { QUERY_NULL, QUERY_INT, QUERY_UINT, QUERY_FLOAT, QUERY_TEXT } query_value_kind;
 
+/*
+ * One step from an object to what it refers to. FIELD: of a type that is the object's own or a base of it. COUNT: such
+ * a field less the one in other_rid, if any, or the length of an array. LENGTH: of a string or an array. ELEMENT: of an
+ * array. LIST_ELEMENT: of an array, or of the one in field_rid, which is in use up to other_rid. Where COUNT and
+ * LIST_ELEMENT have no image, the declared type is an interface: the object's own type tells (query_collection).
+ */
+typedef enum query_member_kind {
+    QUERY_FIELD,
+    QUERY_COUNT,
+    QUERY_LENGTH,
+    QUERY_ELEMENT,
+    QUERY_LIST_ELEMENT
+} query_member_kind;
+#define QUERY_MEMBERS_MOST 8u
+typedef struct query_member {
+    query_member_kind kind;
+    uint8_t size;           /* bytes of what it leads to */
+    const cil_image *image; /* of type_rid; NULL for LENGTH and ELEMENT */
+    uint32_t type_rid, field_rid, other_rid;
+    uint32_t index;
+} query_member;
+
 typedef struct query_node {
     query_node_kind kind;
     const struct query_node *left, *right; /* AND OR; NOT: left */
     query_op op;                           /* COMPARE: argument OP value (the parser turns `3 < n` round) */
     uint32_t column;                       /* of the argument, of the operator */
     uint32_t value_column;                 /* COMPARE: of the literal; the same as `column` where a bool stands alone */
-    const char *argument;                  /* the name typed */
+    const char *argument;                  /* the name typed, and what is behind it */
+    const uint32_t *columns, *name_columns; /* of each byte of `argument`, and of `name` */
     query_value_kind value_kind;
     bool is_bool; /* INT that was typed as true or false */
     int64_t i;
@@ -102,7 +128,10 @@ typedef struct query_node {
     /* Filled by query_condition_check, which also turns the value into what the argument compares with: FLOAT for R4
        and R8; INT (or UINT above INT64_MAX) for bool, char and enums; INT, UINT or FLOAT for other integers; TEXT or
        NULL for strings; NULL for OBJECT. */
-    uint16_t index;      /* of the parameter in the signature */
+    uint16_t index;        /* of the parameter in the signature */
+    bool is_this;          /* not a parameter: the object that the method is called on */
+    query_member *members; /* from the argument to what is compared; those on the way are objects */
+    uint32_t member_count;
     cil_element element; /* primitive, STRING, the enum's underlying type; OBJECT for null checks; U for pointers */
     bool is_enum;
 } query_node;
@@ -123,6 +152,12 @@ typedef struct query_resolver {
  */
 const query_node *query_condition_check(arena *a, const query_node *parsed, const cil_image *image, uint32_t method_rid,
                                         const query_resolver *resolver, err_t *e);
+/*
+ * What a collection of the runtime calls the fields that its Count, or its elements, are kept in; other: 0 where there
+ * is none. False: it is none that is known.
+ */
+bool query_collection(const cil_image *image, uint32_t type_rid, bool elements, uint32_t *field_rid,
+                      uint32_t *other_rid);
 /* The name of parameter `index` (from 0) as in the Param table; "arg3" where it has none. */
 const char *query_parameter_name(arena *a, const cil_image *image, uint32_t method_rid, uint16_t index);
 

@@ -18,7 +18,9 @@ static void check_bound(const query_node *n, unsigned depth)
         return;
     }
     bool text = n->element == CIL_E_STRING, reference = text || n->element == CIL_E_OBJECT;
-    if (n->name || !n->argument) abort();
+    if (n->name || !n->argument || n->member_count > QUERY_MEMBERS_MOST) abort();
+    for (uint32_t i = 0; i < n->member_count; i++)
+        if (!n->members[i].size || n->members[i].size > 8) abort();
     if ((n->value_kind == QUERY_TEXT) > text || (n->value_kind == QUERY_NULL) > reference) abort();
     if (reference && n->op != QUERY_EQ && n->op != QUERY_NE) abort();
     if (reference && n->value_kind != QUERY_TEXT && n->value_kind != QUERY_NULL) abort();

@@ -6,6 +6,7 @@ var scenarios = new Scenarios("Target.");
 ValueScenarios.Register(scenarios);
 CollectionScenarios.Register(scenarios);
 ObjectScenarios.Register(scenarios);
+MemberScenarios.Register(scenarios);
 ReferenceScenarios.Register(scenarios);
 GenericScenarios.Register(scenarios);
 SequenceScenarios.Register(scenarios);

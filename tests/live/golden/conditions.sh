@@ -64,6 +64,37 @@ holds References.Ref 'value > 20' 20 '[21]'
 holds References.In 'value > 40' 40 '[41]'
 holds Customer.Knows 'password == "hunter2"' '[hunter2]' other
 
+# Members. Ship NUMBER CITY ITEMS URGENCY KIND
+holds Members.Ship 'value.Number > 1' '1' '[2]' 'null' '[3 nobody -1 Low]'
+holds Members.Ship 'args.value.Number == 2 && value.Urgency == High' '2 Rome 1 Low' '[2 Rome 1 High]' '3 Rome 1 High'
+holds Members.Ship 'value.Urgency != Urgency.Normal' '1 Rome 1 Normal' '[1 Rome 1 Low]' '[null]'
+holds Members.Ship 'value.To._city == "Paris"' '1 Rome' '[2 Paris]' '3 nobody' '4 null' 'null'
+holds Members.Ship 'value?.To?._city != "Paris"' '[1 Rome]' '2 Paris' '[3 nobody]' '[4 null]' '[null]'
+holds Members.Ship 'value.To == null' '1 Rome' '[3 nobody]' '4 null' '[null]'
+holds Members.Ship 'value != null && value.To != null' '[1 Rome]' '3 nobody' 'null'
+holds Members.Ship 'value.Items.Count >= 2' '1 Rome 1' '[1 Rome 2]' '1 Rome 0' '1 Rome -1' '[1 Rome 100]' 'null'
+holds Members.Ship 'value.Items[1].Name == "item 1"' '1 Rome 1' '[1 Rome 2]' '1 Rome -1' '[1 Rome 3 Low express]'
+holds Members.Ship 'value.Items[0].Weight < 1' '[1 Rome 1]' '1 Rome 0'
+holds Members.Ship 'value.Spare[0].Name == "spare" && value.Spare[1] == null' '[1 Rome 1]' '1 Rome 0'
+holds Members.Ship 'value.Spare.Length == 2' '[1 Rome 1]' '1 Rome 0'
+holds Members.Ship 'value.Marks[1] > 2' '1 Rome 2' '[1 Rome 3]' 'null'
+holds Members.Ship 'value.Marks[2] == 0' '1 Rome 2'
+holds Members.Ship 'value.Tags.Count == 2 && value.Seen.Count == 2 && value.Numbers.Count == 2' '1 Rome 1' '[1 Rome 2]'
+holds Members.Ship 'value.Numbers[1] == 1' '1 Rome 1' '[1 Rome 2]'
+holds Members.Ship 'value.Text.Value == "text 2" && value.Text.Used == 2 && value.Count.Used == 3' '1 Rome 1' '[1 Rome 2]'
+holds Members.Ship 'value.Count.Value > 2500' '1 Rome 2' '[1 Rome 3]'
+holds Members.Ship 'value.Fragile' '1 Rome 1' '[1 Rome 2]' 'null'
+holds Members.Ship '!value.Fragile' '[1 Rome 1]' '1 Rome 2'
+holds Members.Ship 'value.Note == "several"' '1 Rome 1' '[1 Rome 2]' '[1 Rome 2 Low express]'
+holds Members.Ship 'High == value.Urgency' '1 Rome 1 Low' '[1 Rome 1 High]'
+holds Members.Name 'value.Length > 4' 'name' '[names]' 'null'
+holds Members.Sum 'value[2] == 12' '2' '[3]' 'null'
+holds Members.Several 'value.Count == 3' 'list 2' '[list 3]' '[array 3]' 'null'
+holds Members.Several 'value[1] == 11' 'array 1' '[list 2]' '[array 2]' 'null'
+holds Members.Pieces 'value[1].Name == "item 1"' '1' '[2]'
+holds Collections.Ints 'value.Length > 2' 2 '[3]' null
+holds Depot.Take 'this._stock < 100' 1 '[1]' '[1]'
+
 # Secrets are compared as they are and printed as they always are.
 begin secret watch "$pid" Target.Customer.Knows --if 'password != "hunter2"' --return
 app call Customer.Knows hunter2
@@ -201,9 +232,69 @@ wrong 'doubled == 5' References.Out <<'EOF'
 !   ^
 EOF
 wrong 'value.X == 5' Objects.Point <<'EOF'
-! rejit: condition: column 1: 'value.X' reads into an object; only arguments themselves can be compared
+! rejit: condition: column 6: Point is no object: it has no members that could be compared
 !   value.X == 5
+!        ^
+EOF
+wrong 'value.Totle > 5' Members.Ship <<'EOF'
+! rejit: condition: column 7: 'Totle' is no field or automatic property of Parcel; it has To, Items, Spare, Marks, Tags, Seen, Numbers, Text, Count, Handle, Sent, Fragile, Urgency, Number, Note
+!   value.Totle > 5
+!         ^
+EOF
+wrong 'value.Number > 1 && value?.Total > 5' Members.Ship <<'EOF'
+! rejit: condition: column 28: 'Total' is computed by code, which a condition does not run, in Parcel; it has To, Items, Spare, Marks, Tags, Seen, Numbers, Text, Count, Handle, Sent, Fragile, Urgency, Number, Note
+!   value.Number > 1 && value?.Total > 5
+!                              ^
+EOF
+wrong 'value.Items.Length > 5' Members.Ship <<'EOF'
+! rejit: condition: column 13: 'Length' is no field or automatic property of List<Item>; it has Count, _items, _size, _version
+!   value.Items.Length > 5
+!               ^
+EOF
+wrong 'value.Handle.Name == "x"' Members.Ship <<'EOF'
+! rejit: condition: column 14: IDisposable is an interface: its members are code, which a condition does not run
+!   value.Handle.Name == "x"
+!                ^
+EOF
+wrong 'value.Sent.Ticks > 5' Members.Ship <<'EOF'
+! rejit: condition: column 11: DateTime is no object: it has no members that could be compared
+!   value.Sent.Ticks > 5
+!             ^
+EOF
+wrong 'value.To[0] == null' Members.Ship <<'EOF'
+! rejit: condition: column 9: Recipient is no array and no List
+!   value.To[0] == null
+!           ^
+EOF
+wrong 'value.Items[x] == null' Members.Ship <<'EOF'
+! rejit: condition: column 12: an index is a number of up to nine digits; write items[0]
+!   value.Items[x] == null
+!              ^
+EOF
+wrong 'value.Number == "x"' Members.Ship <<'EOF'
+! rejit: condition: column 17: 'value.Number' is long; compare it with a number
+!   value.Number == "x"
+!                   ^
+EOF
+wrong 'value.To._city > "x"' Members.Ship <<'EOF'
+! rejit: condition: column 18: 'value.To._city' is string; compare it with == or !=
+!   value.To._city > "x"
+!                    ^
+EOF
+wrong 'this.X == 5' Members.Ship <<'EOF'
+! rejit: condition: column 1: no argument 'this'; Target.Members.Ship has value
+!   this.X == 5
 !   ^
+EOF
+wrong 'this == null' Depot.Take <<'EOF'
+! rejit: condition: column 1: 'this' is never null; compare one of its members: this.Name
+!   this == null
+!   ^
+EOF
+wrong 'this.stock == 1' Depot.Take <<'EOF'
+! rejit: condition: column 6: 'stock' is no field or automatic property of Target.Depot; it has _stock
+!   this.stock == 1
+!        ^
 EOF
 wrong '' Work.Add <<'EOF'
 ! rejit: condition: column 1: the condition is empty; write n > 100

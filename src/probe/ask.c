@@ -1,0 +1,97 @@
+/*
+ * Questions to the agent's thread: where does this type have that field? A thread asks once for each new type and waits
+ * for a bounded time, as its call cannot be decided without the answer; what comes later serves the next call.
+ *
+ *      FREE -> HELD -> ASKED -> ANSWERING -> ANSWERED -> FREE
+ *              thread           agent                    thread
+ */
+#include "probe/probe-priv.h"
+
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ASKS    32u
+#define WAIT_NS 200000000ull
+
+enum { FREE, HELD, ASKED, ANSWERING, ANSWERED };
+
+typedef struct ask {
+    _Alignas(64) _Atomic uint32_t state;
+    probe_step *step;
+    uint64_t type;
+} ask;
+
+static ask asks[ASKS];
+static _Atomic int wake_fd = -1;
+
+void probe_asks_wake(int eventfd)
+{
+    atomic_store(&wake_fd, eventfd);
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec t;
+    syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static ask *hold(void)
+{
+    for (unsigned i = 0; i < ASKS; i++) {
+        uint32_t is_free = FREE;
+        if (atomic_compare_exchange_strong(&asks[i].state, &is_free, HELD)) return &asks[i];
+    }
+    return NULL;
+}
+
+/* Until it is answered, or for as long as a call may take. */
+static void wait_for(ask *a)
+{
+    const uint64_t until = now_ns() + WAIT_NS;
+    for (uint32_t seen; (seen = atomic_load(&a->state)) != ANSWERED;) {
+        const uint64_t now = now_ns();
+        uint32_t asked = ASKED;
+        if (now >= until && atomic_compare_exchange_strong(&a->state, &asked, FREE)) return;
+        const uint64_t left = now < until ? until - now : WAIT_NS; /* it is being answered: that is short */
+        syscall(SYS_futex, &a->state, FUTEX_WAIT_PRIVATE, seen, &(struct timespec){.tv_nsec = (long)left}, NULL, 0);
+    }
+    atomic_store(&a->state, FREE);
+}
+
+bool probe_ask(probe_step *s, uint64_t type)
+{
+    const int fd = atomic_load(&wake_fd);
+    ask *a = fd >= 0 ? hold() : NULL;
+    if (!a) return false;
+    a->step = s;
+    a->type = type;
+    atomic_store(&a->state, ASKED);
+    syscall(SYS_write, fd, &(uint64_t){1}, 8); /* where it is full the agent is awake */
+    wait_for(a);
+    return true;
+}
+
+bool probe_asks_wait(void)
+{
+    bool any = false;
+    for (unsigned i = 0; i < ASKS; i++)
+        any |= atomic_load(&asks[i].state) == ASKED;
+    return any;
+}
+
+void probe_asks_answer(probe_answer *answer, void *owner)
+{
+    for (unsigned i = 0; i < ASKS; i++) {
+        ask *a = &asks[i];
+        uint32_t asked = ASKED;
+        if (!atomic_compare_exchange_strong(&a->state, &asked, ANSWERING)) continue;
+        uint32_t offset = 0, other = 0;
+        answer(owner, a->step, a->type, &offset, &other);
+        probe_step_learn(a->step, a->type, offset, other);
+        atomic_store(&a->state, ANSWERED);
+        syscall(SYS_futex, &a->state, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    }
+}

@@ -1,0 +1,109 @@
+using System.Runtime.CompilerServices;
+
+namespace Target;
+
+public enum Urgency : byte
+{
+    Low,
+    Normal,
+    High,
+}
+
+public abstract class Sendable
+{
+    public long Number { get; init; }
+
+    protected string? Note;
+}
+
+public class Item
+{
+    public Item(string name, double weight)
+    {
+        Name = name;
+        Weight = weight;
+    }
+
+    public string Name { get; }
+
+    public double Weight { get; }
+}
+
+public class Recipient
+{
+    private readonly string? _city;
+
+    public Recipient(string? city) => _city = city;
+
+    public string Label => $"to {_city}";
+}
+
+public class Slot<T>
+{
+    public T? Value;
+    public short Used;
+}
+
+public class Numbers : List<int>;
+
+/// <summary>What a condition may look into.</summary>
+public class Parcel : Sendable
+{
+    public Recipient? To { get; set; }
+
+    public List<Item>? Items { get; init; }
+
+    public Item[]? Spare;
+    public int[] Marks = [];
+    public Dictionary<string, int> Tags = [];
+    public HashSet<int> Seen = [];
+    public Numbers Numbers = [];
+    public Slot<string>? Text;
+    public Slot<long>? Count;
+    public IDisposable? Handle;
+    public DateTime Sent;
+    internal bool Fragile;
+
+    public Urgency Urgency { get; set; }
+
+    public int Total => Items?.Count ?? 0;
+
+    public string? Remark
+    {
+        get => Note;
+        set => Note = value;
+    }
+}
+
+public sealed class Express : Parcel
+{
+    public byte Stage;
+}
+
+public class Depot
+{
+    private int _stock;
+
+    public Depot(int stock) => _stock = stock;
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public int Take(int count) => _stock -= count;
+}
+
+public static class Members
+{
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static long Ship(Parcel? value) => value?.Number ?? -1;
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static string Name(string? value) => value ?? "null";
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static int Sum(List<int>? value) => value?.Count ?? -1;
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static int Several(IReadOnlyList<int>? value) => value?.Count ?? -1;
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static int Pieces(IList<Item> value) => value.Count;
+}

@@ -1,0 +1,278 @@
+/* Members in conditions: over a heap made by hand, with an agent that answers, one that does not, and none. */
+#include "managed.h"
+#include "probe/probe-priv.h"
+#include "wire/element.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { ROOT = sizeof(wire_event), VALUE = ROOT + 8, STATE = VALUE + 8, SIZE = STATE + 8 };
+
+typedef struct fixture {
+    probe_sink sink;
+    probe probe;
+    probe_step steps[3];
+    probe_path path;
+    probe_op op;
+    int fd;
+    pthread_t agent;
+    _Atomic bool ends;
+    _Atomic unsigned answers;
+    uint64_t order, customer; /* types: an order has an int at 8 and a customer at 16, which has a name at 8 */
+} fixture;
+
+/* ---- the agent's side ---- */
+
+static void answer(void *owner, const probe_step *s, uint64_t type, uint32_t *offset, uint32_t *other)
+{
+    fixture *f = owner;
+    f->answers++;
+    *other = s->other;
+    if (type == (s->module ? f->customer : f->order)) *offset = s->field;
+}
+
+static void *agent(void *owner)
+{
+    fixture *f = owner;
+    uint64_t n;
+    while (!f->ends) {
+        struct pollfd p = {.fd = f->fd, .events = POLLIN};
+        if (poll(&p, 1, -1) > 0 && read(f->fd, &n, sizeof n) > 0) probe_asks_answer(answer, f);
+    }
+    return NULL;
+}
+
+static void begin_agent(fixture *f)
+{
+    probe_asks_wake(f->fd);
+    assert_int_equal(pthread_create(&f->agent, NULL, agent, f), 0);
+}
+
+static void end_agent(fixture *f)
+{
+    f->ends = true;
+    assert_int_equal(write(f->fd, &(uint64_t){1}, 8), 8);
+    pthread_join(f->agent, NULL);
+    probe_asks_wake(-1);
+}
+
+/* ---- a probe with one path ---- */
+
+static int start(void **state)
+{
+    fixture *f = calloc(1, sizeof *f);
+    err_t e = {0};
+    *state = f;
+    if (!f || (!probe_pool && !probe_start(&e)) || !probe_sink_open(&f->sink, 8, &e)) return -1;
+    probe_self()->top = NULL;
+    f->fd = eventfd(0, EFD_CLOEXEC);
+    f->order = managed_type(MANAGED_CLASS, 16, &(managed_refs){16, 8}, 1);
+    f->customer = managed_type(MANAGED_CLASS, 8, &(managed_refs){8, 8}, 1);
+    f->op = (probe_op){.kind = PROBE_OP_COMPARE,
+                       .compare = PROBE_GT,
+                       .literal = PROBE_INT,
+                       .element = WIRE_E_I4,
+                       .slot = VALUE,
+                       .how = WIRE_PRIMITIVE,
+                       .path = 1,
+                       .i = 10};
+    f->path = (probe_path){.from = ROOT, .to = VALUE, .element = WIRE_E_I4, .bare = 1, .count = 1, .steps = f->steps};
+    f->steps[0] = (probe_step){.kind = PROBE_STEP_FIELD, .size = 4, .field = 8};
+    f->probe = (probe){.verb = WIRE_WATCH,
+                       .id = 1,
+                       .sink = &f->sink,
+                       .event_size = SIZE,
+                       .ops = &f->op,
+                       .op_count = 1,
+                       .paths = &f->path,
+                       .path_count = 1};
+    return 0;
+}
+
+static int end(void **state)
+{
+    fixture *f = *state;
+    close(f->fd);
+    probe_sink_close(&f->sink);
+    free(f);
+    return managed_end(state);
+}
+
+static uint8_t *order(fixture *f, int32_t number, const uint8_t *customer)
+{
+    uint8_t *fields, *made = managed_new(f->order, 16, &fields);
+    memcpy(fields, &number, 4);
+    if (customer) managed_set(fields, 8, customer);
+    return made;
+}
+
+static uint8_t *customer(fixture *f, const char *name)
+{
+    uint8_t *fields, *made = managed_new(f->customer, 8, &fields);
+    if (name) managed_set(fields, 0, managed_new_string(name));
+    return made;
+}
+
+/* Does the condition hold for a call with this object? */
+static bool holds(fixture *f, uint8_t *object)
+{
+    wire_event *tok = (wire_event *)probe_enter(&f->probe);
+    assert_non_null(tok);
+    probe_object(tok, ROOT, object);
+    if (!probe_ready(tok)) {
+        assert_null(probe_self()->top);
+        return false;
+    }
+    probe_leave(tok);
+    return true;
+}
+
+static wire_slot *slot(fixture *f)
+{
+    return &f->sink.slot[probe_self()->index];
+}
+
+/* ---- the tests ---- */
+
+static void the_agent_is_asked_once_for_each_type(void **state)
+{
+    fixture *f = *state;
+    begin_agent(f);
+    for (int32_t i = 5; i < 15; i++)
+        assert_int_equal(holds(f, order(f, i, NULL)), i > 10);
+    assert_int_equal(f->answers, 1);
+    assert_int_equal(slot(f)->entered, 4);
+    assert_int_equal(slot(f)->left, 4);
+    assert_int_equal(slot(f)->dropped, 0);
+    end_agent(f);
+}
+
+static void a_member_of_null_is_null(void **state)
+{
+    fixture *f = *state;
+    begin_agent(f);
+    assert_false(holds(f, NULL));
+    f->op.compare = PROBE_LE;
+    assert_false(holds(f, NULL));
+    f->op.compare = PROBE_NE;
+    assert_true(holds(f, NULL));
+    assert_int_equal(slot(f)->dropped, 0);
+    end_agent(f);
+}
+
+static void a_text_is_found_behind_two_fields(void **state)
+{
+    fixture *f = *state;
+    static const uint16_t ada[] = {'A', 'd', 'a'};
+    begin_agent(f);
+    f->steps[0].field = 16;
+    f->steps[1] = (probe_step){.kind = PROBE_STEP_FIELD, .size = 8, .field = 8, .module = 1};
+    f->path.count = 2;
+    f->path.element = WIRE_E_STRING;
+    f->op = (probe_op){.kind = PROBE_OP_COMPARE,
+                       .compare = PROBE_EQ,
+                       .literal = PROBE_TEXT,
+                       .units = 3,
+                       .text = ada,
+                       .element = WIRE_E_STRING,
+                       .slot = VALUE,
+                       .how = WIRE_OBJECT,
+                       .path = 1};
+    assert_true(holds(f, order(f, 1, customer(f, "Ada"))));
+    assert_false(holds(f, order(f, 1, customer(f, "Bob"))));
+    assert_false(holds(f, order(f, 1, customer(f, NULL))));
+    assert_false(holds(f, order(f, 1, NULL)));
+    f->steps[2] = (probe_step){.kind = PROBE_STEP_LENGTH, .size = 4};
+    f->path.count = 3;
+    f->path.element = WIRE_E_I4;
+    f->op = (probe_op){.kind = PROBE_OP_COMPARE,
+                       .compare = PROBE_GT,
+                       .literal = PROBE_INT,
+                       .element = WIRE_E_I4,
+                       .slot = VALUE,
+                       .how = WIRE_PRIMITIVE,
+                       .path = 1,
+                       .i = 3};
+    assert_true(holds(f, order(f, 1, customer(f, "Grace"))));
+    assert_false(holds(f, order(f, 1, customer(f, "Ada"))));
+    assert_int_equal(slot(f)->dropped, 0);
+    end_agent(f);
+}
+
+static void elements_are_looked_at_within_bounds(void **state)
+{
+    fixture *f = *state;
+    uint8_t *data, *array = managed_new_array(managed_array(4, false), 3, 4, &data);
+    memcpy(data, (int32_t[]){1, 20, 3}, 12);
+    f->steps[0] = (probe_step){.kind = PROBE_STEP_ELEMENT, .size = 4, .index = 1};
+    assert_true(holds(f, array));
+    f->steps[0].index = 2;
+    assert_false(holds(f, array));
+    f->steps[0].index = 3; /* behind the end: as null */
+    assert_false(holds(f, array));
+    f->op.compare = PROBE_NE;
+    assert_true(holds(f, array));
+    assert_int_equal(slot(f)->dropped, 0);
+    f->steps[0].size = 8; /* no such array */
+    assert_false(holds(f, array));
+    assert_int_equal(slot(f)->dropped, 1);
+}
+
+/* Code may call an object what it is not: nothing is read from it. */
+static void an_object_of_another_type_is_not_looked_into(void **state)
+{
+    fixture *f = *state;
+    begin_agent(f);
+    assert_false(holds(f, customer(f, "Ada")));
+    assert_false(holds(f, customer(f, "Ada")));
+    assert_int_equal(f->answers, 1);
+    assert_int_equal(slot(f)->dropped, 2);
+    assert_int_equal(slot(f)->entered, 0);
+    end_agent(f);
+}
+
+static void without_an_answer_the_call_is_counted_as_dropped(void **state)
+{
+    fixture *f = *state;
+    assert_false(holds(f, order(f, 20, NULL))); /* no agent at all */
+    probe_asks_wake(f->fd);
+    assert_false(holds(f, order(f, 20, NULL))); /* one that is busy: the wait is bounded */
+    assert_false(probe_asks_wait());
+    assert_int_equal(slot(f)->dropped, 2);
+    assert_int_equal(slot(f)->entered, 0);
+    probe_asks_wake(-1);
+}
+
+static void more_types_than_are_remembered_are_counted(void **state)
+{
+    fixture *f = *state;
+    begin_agent(f);
+    for (unsigned i = 0; i < PROBE_KNOWN_MOST; i++)
+        probe_step_learn(&f->steps[0], 8u * (i + 1), 8, 0);
+    assert_false(holds(f, order(f, 20, NULL)));
+    assert_int_equal(slot(f)->dropped, 1);
+    end_agent(f);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, start, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(the_agent_is_asked_once_for_each_type),
+        T(a_member_of_null_is_null),
+        T(a_text_is_found_behind_two_fields),
+        T(elements_are_looked_at_within_bounds),
+        T(an_object_of_another_type_is_not_looked_into),
+        T(without_an_answer_the_call_is_counted_as_dropped),
+        T(more_types_than_are_remembered_are_counted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
