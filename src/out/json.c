@@ -160,7 +160,7 @@ static void put_args(buf_t *b, const rj_call *c)
     buf_u8(b, '}');
 }
 
-static void put_exception(buf_t *b, const rj_call *c)
+void out_json_exception(buf_t *b, const rj_call *c)
 {
     key(b, "exception");
     buf_u8(b, '{');
@@ -193,7 +193,7 @@ void out_json_call(buf_t *b, const rj_call *c)
         key(b, "return");
         out_json_value(b, c->result);
     }
-    if (c->outcome == RJ_THREW) put_exception(b, c);
+    if (c->outcome == RJ_THREW) out_json_exception(b, c);
     if (c->truncated) key_bool(b, "truncated", true);
     close_line(b);
 }
