@@ -90,13 +90,12 @@ static void say_start(stream *st, const rj_probes *p)
     if (p->side_note) console_say("%s", p->side_note);
     for (size_t i = 0; i < p->note_count && i < REFUSALS_MOST; i++)
         console_say("%s: %s", p->notes[i].method, p->notes[i].reason);
-    const size_t roots = p->methods - p->callees;
-    if (p->callees)
-        console_say("%zu method%s of process %d, and %zu that they call; Ctrl-C ends", roots, roots == 1 ? "" : "s",
-                    rj_session_state(st->s)->pid, p->callees);
-    else if (p->methods)
-        console_say("%zu method%s of process %d; Ctrl-C ends", p->methods, p->methods == 1 ? "" : "s",
-                    rj_session_state(st->s)->pid);
+    const size_t asked = p->methods - p->callees;
+    char called[64] = "";
+    if (p->callees) snprintf(called, sizeof called, ", and %zu that may be called", p->callees);
+    if (asked)
+        console_say("%zu method%s of process %d%s; Ctrl-C ends", asked, asked == 1 ? "" : "s",
+                    rj_session_state(st->s)->pid, called);
     else if (asks_for_dynamic(&st->request))
         console_say("waits for such methods of process %d to be compiled; Ctrl-C ends", rj_session_state(st->s)->pid);
 }

@@ -5,6 +5,7 @@
 #include "engine/engine-priv.h"
 
 enum {
+    METHOD_STATIC = 0x10,
     METHOD_VIRTUAL = 0x40,
     METHOD_FINAL = 0x20,
     METHOD_ABSTRACT = 0x400,
@@ -238,9 +239,8 @@ static void add_overrides(finder *f)
         if (is_framework(f, m) || m->hooked || !eng_module_open(f->g, m)) continue;
         for (uint32_t rid = 1; rid <= m->image.rows[CIL_METHOD_DEF]; rid++) {
             uint32_t flags = cil_cell(&m->image, CIL_METHOD_DEF, rid, CIL_METHOD_DEF_FLAGS);
-            /* What a class has inherited may implement an interface without being virtual in the metadata only where
-             * the compiler adds a method that is. */
-            if (flags & METHOD_VIRTUAL && !(flags & METHOD_ABSTRACT)) look_at_method(f, m, rid);
+            /* What implements a static member is not virtual itself. */
+            if (flags & (METHOD_VIRTUAL | METHOD_STATIC) && !(flags & METHOD_ABSTRACT)) look_at_method(f, m, rid);
         }
     }
     map_free(&f->slots);
@@ -262,7 +262,9 @@ static void add_called(finder *f, const cil_image *im, uint16_t op, cil_token to
     eng_module *m = in ? eng_module_of_image(f->g, in) : NULL;
     if (!m) return; /* not loaded: it has not been called yet */
     add(f, m, rid);
-    if (op == CIL_CALLVIRT || op == CIL_LDVIRTFTN) add_slot(f, in, rid);
+    bool of_instance = !(cil_cell(in, CIL_METHOD_DEF, rid, CIL_METHOD_DEF_FLAGS) & METHOD_STATIC);
+    /* Static virtual methods are called by `call`, of a type argument; others so mean the method itself. */
+    if (op == CIL_CALLVIRT || op == CIL_LDVIRTFTN || !of_instance) add_slot(f, in, rid);
 }
 
 static void read_calls(finder *f, const eng_module *m, uint32_t rid)
@@ -287,28 +289,29 @@ static void look_into(finder *f, eng_target t)
         read_calls(f, t.module, async.move_next);
 }
 
-static bool add_into(finder *f, const eng_wish *w)
+static eng_target *target_of(eng_hits *h, const eng_target *t)
+{
+    for (size_t i = 0; i < h->found.n; i++)
+        if (h->found.v[i].module == t->module && h->found.v[i].rid == t->rid) return &h->found.v[i];
+    return NULL;
+}
+
+static void add_into(finder *f, const eng_wish *w)
 {
     eng_hits extra = {.module = NULL};
     for (size_t i = 0; w->into_count && i < f->module_count; i++)
         eng_scan(f->g, w->into, w->into_count, f->modules[i], &extra);
     for (size_t i = 0; i < extra.found.n; i++) {
-        eng_target t = extra.found.v[i];
-        uint64_t key = eng_key(t.module, CIL_TOKEN(CIL_METHOD_DEF, t.rid));
-        for (size_t k = 0; k < f->hits->found.n; k++) {
-            eng_target *other = &f->hits->found.v[k];
-            if (other->module == t.module && other->rid == t.rid) other->into = true;
-        }
-        if (map_get(&f->known, key) || eng_is_abstract(t.module, t.rid)) continue;
+        eng_target t = extra.found.v[i], *known = target_of(f->hits, &t);
+        if (known) known->into = true;
+        if (known || eng_is_abstract(t.module, t.rid)) continue;
         t.callee = t.into = true;
         eng_target *place = f->hits->found.n < f->most ? VEC_PUSH(&f->hits->found) : NULL;
         if (place) *place = t;
         f->over += !place;
-        f->failed |= !map_put(&f->known, key, t.module);
     }
     f->failed |= extra.failed;
     VEC_FREE(&extra.found);
-    return !f->failed;
 }
 
 static void note(arena *a, const char **text, uint32_t count, const char *what)

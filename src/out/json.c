@@ -108,9 +108,11 @@ static void put_reasons(buf_t *b, const char *name, const rj_refusal *items, siz
 void out_json_start(buf_t *b, const rj_probes *p)
 {
     open_event(b, "start");
-    key_u64(b, "methods", p->methods);
+    key_u64(b, "methods", p->methods - p->callees);
+    if (p->callees) key_u64(b, "callees", p->callees);
     put_reasons(b, "refused", p->refused, p->refused_count);
     if (p->note_count) put_reasons(b, "notes", p->notes, p->note_count);
+    if (p->side_note) key_text(b, "note", p->side_note);
     close_line(b);
 }
 

@@ -7,6 +7,9 @@
 /* What an event has room for, beside the picture of an exception. */
 #define NODES_END (WIRE_EVENT_MOST - PROBE_EXCEPTION_BYTES)
 
+/* Programs that read JSON want it no deeper. */
+#define LEVELS_MOST 100u
+
 static wire_node *nodes_of(probe_frame *root)
 {
     return (wire_node *)(void *)((uint8_t *)&root->event + root->nodes_at);
@@ -81,11 +84,15 @@ static intptr_t add_call(probe_thread *t, probe *p, probe_frame *root, uint64_t 
         root->cut = 1;
         return 0;
     }
+    if (parent->level >= LEVELS_MOST) {
+        nodes_of(root)->count++;
+        return 0;
+    }
     const bool lost = parent != root && !parent->node;
     uint16_t node = lost ? 0 : node_for(root, parent == root ? 0 : parent->node, p->id);
     if (!node) nodes_of(root)->count++;
     if (lost) return 0; /* the frame of that call stands for what is below it as well */
-    const uint8_t level = (uint8_t)RJ_MIN(parent->level + 1u, 255u);
+    const uint8_t level = (uint8_t)(parent->level + 1u);
     probe_frame *f = probe_push(t, p, sp);
     if (!f) {
         /* What it calls would seem to be its caller's. */
