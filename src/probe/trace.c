@@ -8,7 +8,7 @@
 #define NODES_END (WIRE_EVENT_MOST - PROBE_EXCEPTION_BYTES)
 
 /* Programs that read JSON want it no deeper. */
-#define LEVELS_MOST 100u
+#define LEVELS_MOST 80u
 
 static wire_node *nodes_of(probe_frame *root)
 {

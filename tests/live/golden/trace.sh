@@ -119,7 +119,7 @@ kill -INT "${job[trace]}"
 gather trace
 ok 'deeper than trees are: every line is one JSON object' is_json "$work/trace.out"
 ok 'deeper than trees are: what is missing is counted' equal \
-    "$(sed -n 2p "$work/trace.out" | jq -c '[.incomplete, .missing, ([.. | objects | select(.count) | .count] | add)]')" '[true,900,100]'
+    "$(sed -n 2p "$work/trace.out" | jq -c '[.incomplete, .missing, ([.. | objects | select(.count) | .count] | add)]')" '[true,920,80]'
 
 # ---- which roots ----
 
