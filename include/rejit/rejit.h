@@ -435,9 +435,9 @@ typedef struct rj_place {
  */
 typedef struct rj_node {
     const char *method, *module;
-    uint32_t parent; /* index in the array; RJ_ROOT: the call itself */
-    uint32_t errors; /* calls left by an exception */
-    uint64_t count;  /* calls that have ended */
+    uint32_t parent;             /* index in the array; RJ_ROOT: the call itself */
+    uint32_t errors;             /* calls left by an exception */
+    uint64_t count;              /* calls that have ended */
     uint64_t total, least, most; /* ns */
     bool is_async;               /* up to the return of the task */
 } rj_node;

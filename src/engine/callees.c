@@ -22,6 +22,7 @@ typedef struct slot {
     const char *name;
     const cil_image *image; /* of the type that declares it */
     uint32_t type, params;
+    const eng_module *only; /* where overrides are looked for; NULL: wherever the application has any */
 } slot;
 
 typedef struct finder {
@@ -33,7 +34,6 @@ typedef struct finder {
     eng_module **modules;
     size_t module_count, most;
     const eng_module *core;
-    const eng_module *caller;
     bool failed;
     uint32_t in_core, without_il, over, overrides, overrides_over;
 } finder;
@@ -107,8 +107,8 @@ static bool is_same_sig(const cil_image *x, const cil_method_sig *a, const cil_i
 }
 
 /* The method of the type that a MemberRef means; 0: it has none of that name and signature. */
-static uint32_t member_in(const finder *f, const cil_image *im, uint32_t type, const char *name,
-                          const cil_image *from, const cil_method_sig *sig)
+static uint32_t member_in(const finder *f, const cil_image *im, uint32_t type, const char *name, const cil_image *from,
+                          const cil_method_sig *sig)
 {
     uint32_t alike = 0;
     cil_range all = cil_list(im, CIL_TYPE_DEF, type, CIL_TYPE_DEF_METHODS, CIL_METHOD_DEF);
@@ -197,8 +197,14 @@ static void add(finder *f, eng_module *m, uint32_t rid)
     }
 }
 
-static void add_slot(finder *f, const cil_image *im, uint32_t rid)
+/*
+ * What the core library declares, such as Equals, Dispose and MoveNext, is overridden all over: of that only the
+ * caller's own module counts.
+ */
+static void add_slot(finder *f, const eng_module *caller, const eng_module *m, uint32_t rid)
 {
+    const cil_image *im = &m->image;
+    const eng_module *only = m == f->core ? caller : NULL;
     uint32_t type = cil_method_owner(im, rid);
     uint32_t flags = cil_cell(im, CIL_METHOD_DEF, rid, CIL_METHOD_DEF_FLAGS);
     bool is_sealed = cil_cell(im, CIL_TYPE_DEF, type, CIL_TYPE_DEF_FLAGS) & TYPE_SEALED;
@@ -208,9 +214,9 @@ static void add_slot(finder *f, const cil_image *im, uint32_t rid)
     uint64_t hash = name_hash(name);
     slot *first = map_get(&f->slots, hash);
     for (const slot *s = first; s; s = s->same_name)
-        if (s->image == im && s->type == type && s->params == sig.param_count) return;
+        if (s->image == im && s->type == type && s->params == sig.param_count && s->only == only) return;
     slot *s = arena_alloc(f->scratch, sizeof *s);
-    if (s) *s = (slot){first, name, im, type, sig.param_count};
+    if (s) *s = (slot){first, name, im, type, sig.param_count, only};
     f->failed |= !s || !map_put(&f->slots, hash, s);
 }
 
@@ -220,6 +226,7 @@ static void look_at_method(finder *f, eng_module *m, uint32_t rid)
         map_get(&f->slots, name_hash(last_part(cil_cell_string(&m->image, CIL_METHOD_DEF, rid, CIL_METHOD_DEF_NAME))));
     cil_method_sig sig;
     for (; s; s = s->same_name) {
+        if (s->only && s->only != m) continue;
         if (!read_sig(f, &m->image, rid, &sig) || sig.param_count != s->params) continue;
         uint32_t type = cil_method_owner(&m->image, rid);
         if (!descends(f, &m->image, type, s, 4)) continue;
@@ -247,8 +254,9 @@ static void add_overrides(finder *f)
     f->slots = (map_t){0};
 }
 
-static void add_called(finder *f, const cil_image *im, uint16_t op, cil_token token)
+static void add_called(finder *f, const eng_module *caller, uint16_t op, cil_token token)
 {
+    const cil_image *im = &caller->image;
     uint32_t rid = CIL_RID(token);
     if (CIL_TABLE(token) == CIL_METHOD_SPEC) {
         token = cil_cell_token(im, CIL_METHOD_SPEC, rid, CIL_METHOD_SPEC_METHOD);
@@ -264,7 +272,7 @@ static void add_called(finder *f, const cil_image *im, uint16_t op, cil_token to
     add(f, m, rid);
     bool of_instance = !(cil_cell(in, CIL_METHOD_DEF, rid, CIL_METHOD_DEF_FLAGS) & METHOD_STATIC);
     /* Static virtual methods are called by `call`, of a type argument; others so mean the method itself. */
-    if (op == CIL_CALLVIRT || op == CIL_LDVIRTFTN || !of_instance) add_slot(f, in, rid);
+    if (op == CIL_CALLVIRT || op == CIL_LDVIRTFTN || !of_instance) add_slot(f, caller, m, rid);
 }
 
 static void read_calls(finder *f, const eng_module *m, uint32_t rid)
@@ -276,7 +284,7 @@ static void read_calls(finder *f, const eng_module *m, uint32_t rid)
     for (uint32_t i = 0; i < body.count; i++) {
         uint16_t op = body.insns[i].op;
         if (op == CIL_CALL || op == CIL_CALLVIRT || op == CIL_NEWOBJ || op == CIL_LDFTN || op == CIL_LDVIRTFTN)
-            add_called(f, &m->image, op, body.insns[i].token);
+            add_called(f, m, op, body.insns[i].token);
     }
 }
 

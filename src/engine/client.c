@@ -57,8 +57,7 @@ static void set_gates_of(eng *g, const eng_client *c, bool open, bool roots)
     for (size_t at = 0; map_next(&g->methods, &at, &key, &value);) {
         const eng_method *m = value;
         for (size_t i = 0; i < m->layers.n; i++)
-            if (m->layers.v[i].client == c && m->layers.v[i].probe->root == roots)
-                set_gate(m->layers.v[i].probe, open);
+            if (m->layers.v[i].client == c && m->layers.v[i].probe->root == roots) set_gate(m->layers.v[i].probe, open);
     }
 }
 

@@ -146,7 +146,8 @@ static void refuse(eng_result *out, const eng_module *m, const char *name, const
 static void leave_out(eng_result *out, const char *name, const char *reason)
 {
     const char *text = arena_printf(&out->memory, "%s is not followed: %s", name, reason);
-    if (text && out->callees_refused++ < CALLEES_NAMED) out->side_note = eng_note_more(&out->memory, out->side_note, text);
+    if (text && out->callees_refused++ < CALLEES_NAMED)
+        out->side_note = eng_note_more(&out->memory, out->side_note, text);
 }
 
 /* Plans and weaves one layer more. False: refused, and everything is as it was. */

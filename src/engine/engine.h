@@ -52,9 +52,9 @@ typedef struct eng_result {
     VEC(eng_refusal) refusals;
     const char *nearest[ENG_NEAREST];
     unsigned nearest_count;
-    uint32_t total; /* methods that matched */
+    uint32_t total;           /* methods that matched */
     uint32_t callees_refused; /* trace */
-    const char *side_note; /* trace: what calls are not followed; or NULL */
+    const char *side_note;    /* trace: what calls are not followed; or NULL */
 } eng_result;
 void eng_result_free(eng_result *r);
 

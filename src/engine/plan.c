@@ -324,7 +324,8 @@ static bool plan_layers(eng *g, plan *p, const eng_wish *wish, eng_target t, pro
     const eng_request *r = &wish->request;
     bool condition = wish->condition && !t.callee;
     *out = (eng_probe){.is_callee = t.callee};
-    if (!plan_async(g, p, r, out, e) || !plan_values(g, p, wish, condition, d, e) || !keep(p, layers, out, e)) return false;
+    if (!plan_async(g, p, r, out, e) || !plan_values(g, p, wish, condition, d, e) || !keep(p, layers, out, e))
+        return false;
     d->root = !t.callee;
     d->into = t.into;
     d->levels = (uint8_t)RJ_MIN(r->levels, 254u);

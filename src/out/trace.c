@@ -16,8 +16,7 @@ static void put_share(text *x, uint64_t ns, bool slowest)
     buf_t time = {0};
     out_duration(&time, ns);
     coloured(x->b, x->style, slowest ? BOLD YELLOW : DIM);
-    buf_printf(x->b, "%13.1f%% %7s", x->c->elapsed ? 100.0 * (double)ns / (double)x->c->elapsed : 0.0,
-               buf_cstr(&time));
+    buf_printf(x->b, "%13.1f%% %7s", x->c->elapsed ? 100.0 * (double)ns / (double)x->c->elapsed : 0.0, buf_cstr(&time));
     coloured(x->b, x->style, RESET);
     buf_str(x->b, "  ");
     buf_free(&time);

@@ -39,10 +39,10 @@ typedef struct probe_frame {
     uint32_t turn; /* of the probe */
     uint32_t id;   /* OUTCOME: of the call */
     uint8_t stage;
-    uint8_t level;            /* trace: below the root */
-    uint16_t node;            /* trace: of a callee: its node, 0: it has none for want of room; of a root: how many */
-    uint32_t nodes_at;        /* trace: of a root: where its nodes lie in the event, 0: it has none yet */
-    struct probe_frame *tree; /* trace: the root's frame; of a root: itself; else NULL */
+    uint8_t level;             /* trace: below the root */
+    uint16_t node;             /* trace: of a callee: its node, 0: it has none for want of room; of a root: how many */
+    uint32_t nodes_at;         /* trace: of a root: where its nodes lie in the event, 0: it has none yet */
+    struct probe_frame *tree;  /* trace: the root's frame; of a root: itself; else NULL */
     struct probe_frame *outer; /* trace: of a root: that of the tree around it, which is another client's */
     wire_event event;
 } probe_frame;

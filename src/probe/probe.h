@@ -99,8 +99,8 @@ intptr_t probe_ready_trace(wire_event *tok); /* the condition of a root */
 void probe_leave_trace(wire_event *tok);
 void probe_tail_trace(wire_event *tok);
 void probe_thrown_trace(wire_event *tok);
-void probe_leave(wire_event *tok);           /* normal return */
-void probe_tail(wire_event *tok);            /* a tail call or jmp follows */
+void probe_leave(wire_event *tok);                    /* normal return */
+void probe_tail(wire_event *tok);                     /* a tail call or jmp follows */
 void probe_note(wire_event *tok, uint8_t *exception); /* filter, first pass */
 void probe_thrown(wire_event *tok);                   /* fault, second pass */
 void probe_object(wire_event *tok, int32_t slot, uint8_t *object);

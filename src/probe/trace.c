@@ -44,8 +44,7 @@ static uint16_t node_for(probe_frame *root, uint16_t parent, uint32_t id)
         if (nodes[i].probe == id) return i;
     if (root->nodes_at + (root->node + 1u) * sizeof(wire_node) > NODES_END) return 0;
     uint16_t added = root->node++;
-    nodes[added] =
-        (wire_node){.probe = id, .parent = parent, .next = nodes[parent].child, .least = UINT64_MAX};
+    nodes[added] = (wire_node){.probe = id, .parent = parent, .next = nodes[parent].child, .least = UINT64_MAX};
     nodes[parent].child = added;
     return added;
 }

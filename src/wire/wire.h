@@ -152,19 +152,19 @@ typedef enum wire_tag {
     WIRE_T_ROLE,  /* text */
     WIRE_T_NAMED, /* group: TOKEN, TEXT (what it means) */
     WIRE_T_LAYER, /* group: CLIENT_ID, NAME (of the client), PID, USER, ID (probe) */
-    WIRE_T_LAYER_INDEX, /* u32: of the LAYER, in their order */
-    WIRE_T_SYMBOL,      /* group: ADDRESS, TEXT (what lies there), LAYER_INDEX where it is one layer's own */
-    WIRE_T_PART,        /* group: OFFSET (woven), LAYER_INDEX: whose the woven code is from there on; absent: of all */
-    WIRE_T_NATIVE,      /* group in a BODY of CODES, the oldest first: CODE_KIND ("R2R", "tiered", "optimised",
-                           "unoptimised", "jitted", "takeover"), TEXT (its IL: "original", "woven", "switch" of a method that
-                           is taken over, "inliner": the original without what it had inlined, "reverted"), VERSION, NAME
-                           (generic: what it is an instantiation for), RANGE*. The BODY: NAME, MODULE, TOKEN, REASON, NOTE,
-                           NATIVE*, SYMBOL*, COUNT (versions before the newest, kept for calls that are running) */
-    WIRE_T_RANGE,       /* group: ADDRESS, BYTES (how many) */
-    WIRE_T_PATH,        /* text: of a module's file, as the process names it */
-    WIRE_T_IL_OFFSET,   /* u32: in the method as it was written, whether it is woven or not */
-    WIRE_T_PDB_ID,      /* text: the 20 bytes that a module's debug directory and its PDB have in common, in hex */
-    WIRE_T_PDB_NAME,    /* text: file name of the PDB as the compiler wrote it; may be "" */
+    WIRE_T_LAYER_INDEX,  /* u32: of the LAYER, in their order */
+    WIRE_T_SYMBOL,       /* group: ADDRESS, TEXT (what lies there), LAYER_INDEX where it is one layer's own */
+    WIRE_T_PART,         /* group: OFFSET (woven), LAYER_INDEX: whose the woven code is from there on; absent: of all */
+    WIRE_T_NATIVE,       /* group in a BODY of CODES, the oldest first: CODE_KIND ("R2R", "tiered", "optimised",
+                            "unoptimised", "jitted", "takeover"), TEXT (its IL: "original", "woven", "switch" of a method that
+                            is taken over, "inliner": the original without what it had inlined, "reverted"), VERSION, NAME
+                            (generic: what it is an instantiation for), RANGE*. The BODY: NAME, MODULE, TOKEN, REASON, NOTE,
+                            NATIVE*, SYMBOL*, COUNT (versions before the newest, kept for calls that are running) */
+    WIRE_T_RANGE,        /* group: ADDRESS, BYTES (how many) */
+    WIRE_T_PATH,         /* text: of a module's file, as the process names it */
+    WIRE_T_IL_OFFSET,    /* u32: in the method as it was written, whether it is woven or not */
+    WIRE_T_PDB_ID,       /* text: the 20 bytes that a module's debug directory and its PDB have in common, in hex */
+    WIRE_T_PDB_NAME,     /* text: file name of the PDB as the compiler wrote it; may be "" */
     WIRE_T_LEVELS = 200, /* u32: INSTRUMENT with TRACE: how many levels of calls below the root */
     WIRE_T_INTO,         /* text: pattern of methods that are followed wherever they are called below the root */
     WIRE_T_IS_CALLEE,    /* u32, in a PROBE: it has no trees of its own */
@@ -335,8 +335,8 @@ typedef struct wire_node {
     uint32_t probe;
     uint16_t parent, child, next; /* indices; 0: none. child: the one that was added last, next: the one before it */
     uint16_t zero;
-    uint32_t errors; /* calls left by an exception */
-    uint64_t count;  /* calls that have ended */
+    uint32_t errors;             /* calls left by an exception */
+    uint64_t count;              /* calls that have ended */
     uint64_t total, least, most; /* ticks */
 } wire_node;
 

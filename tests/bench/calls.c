@@ -45,7 +45,21 @@ typedef struct probed {
     samples ns, read; /* read: CPU time of the client, an event */
 } probed;
 
-enum { CLOSED, WATCH, WATCH_FAR, CLOSED_AGAIN, WATCH_INTS, WATCH_TEXT, RESULT, STAT, STACK, REJECTED, TRACE, OUTSIDE, PROBED_COUNT };
+enum {
+    CLOSED,
+    WATCH,
+    WATCH_FAR,
+    CLOSED_AGAIN,
+    WATCH_INTS,
+    WATCH_TEXT,
+    RESULT,
+    STAT,
+    STACK,
+    REJECTED,
+    TRACE,
+    OUTSIDE,
+    PROBED_COUNT
+};
 
 typedef struct table {
     app app;
