@@ -22,7 +22,7 @@ _rejit_positionals() {
 }
 
 _rejit() {
-    local verbs="ps run attach find il asm watch stat stack list revert doctor help"
+    local verbs="ps run attach find il asm watch stat stack trace list revert doctor help"
     local shown="--no-args --return --this --throws --slow --depth --sync --reveal"
     local streams="--if --count --duration --max-methods --json"
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} verb=${COMP_WORDS[1]:-} i
@@ -54,7 +54,7 @@ _rejit() {
             mapfile -t COMPREPLY < <(compgen -A file -- "$current")
             return
             ;;
-        -w | --watch | --slow | -d | --depth | --if | -m | --max-methods | -n | --count | -t | --duration | -i | --interval)
+        -w | --watch | --deep | --into | --min | --slow | -d | --depth | --if | -m | --max-methods | -n | --count | -t | --duration | -i | --interval)
             return
             ;;
     esac
@@ -65,6 +65,7 @@ _rejit() {
             watch) options+=" $shown $streams" ;;
             stat) options+=" --interval --hist --sync $streams" ;;
             stack) options+=" --async --pdb --no-lines $streams" ;;
+            trace) options+=" --deep --into --min --throws $streams" ;;
             find) options+=" --max-methods --json" ;;
             il | asm) options+=" --diff --max-methods --json" ;;
             revert) options+=" --all --yes --json" ;;
@@ -81,7 +82,7 @@ _rejit() {
                 mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$current")
             fi
             ;;
-        attach | find | il | asm | watch | stat | stack | list | revert | doctor)
+        attach | find | il | asm | watch | stat | stack | trace | list | revert | doctor)
             if (($(_rejit_positionals) == 0)); then
                 mapfile -t COMPREPLY < <(compgen -W "$(_rejit_processes "${COMP_WORDS[0]}")" -- "$current")
             fi

@@ -318,7 +318,8 @@ RJ_API bool rj_name_addresses(rj_session *s, const rj_address *addresses, size_t
 typedef enum rj_verb {
     RJ_WATCH = 1, /* an event for each call */
     RJ_STAT,      /* aggregated in the target: rj_stats */
-    RJ_STACK      /* an event with the callers for each call */
+    RJ_STACK,     /* an event with the callers for each call */
+    RJ_TRACE      /* an event with the calls below each call */
 } rj_verb;
 
 enum { RJ_WANT_ARGS = 1, RJ_WANT_RESULT = 2, RJ_WANT_THIS = 4, RJ_WANT_THROWS_ONLY = 8, RJ_WANT_SYNC = 16 };
@@ -338,6 +339,9 @@ typedef struct rj_request {
     bool awaiters;   /* STACK: below a state machine that goes on, who awaits it, instead of who lets it go on */
     bool lines;      /* STACK: the files and lines of frames: rj_call.places */
     const char *pdb; /* lines: a PDB, or a folder of PDBs, to be looked into first; NULL: none */
+    uint32_t levels; /* TRACE: of calls below the methods that match; 0: only what `into` names */
+    const char *const *into; /* TRACE: patterns of methods that are followed wherever they are called below */
+    size_t into_count;
 } rj_request;
 
 typedef struct rj_refusal {
@@ -351,6 +355,8 @@ typedef struct rj_probes {
     size_t refused_count;
     const rj_refusal *notes; /* methods whose events are not what one expects, with the reason; valid as long */
     size_t note_count;
+    size_t callees;        /* TRACE: how many of the methods are only there for the trees of others */
+    const char *side_note; /* TRACE: which calls are not followed; NULL: nothing to say */
 } rj_probes;
 
 /*
@@ -423,6 +429,20 @@ typedef struct rj_place {
     uint32_t line;    /* from 1 on; 0 where it is not known */
 } rj_place;
 
+/*
+ * TRACE: the calls of one method below one caller, merged. A caller stands before what it calls; siblings are in the
+ * order of their first call.
+ */
+typedef struct rj_node {
+    const char *method, *module;
+    uint32_t parent;             /* index in the array; RJ_ROOT: the call itself */
+    uint32_t errors;             /* calls left by an exception */
+    uint64_t count;              /* calls that have ended */
+    uint64_t total, least, most; /* ns */
+    bool is_async;               /* up to the return of the task */
+} rj_node;
+#define RJ_ROOT UINT32_MAX
+
 /* Valid during the handler only. */
 typedef struct rj_call {
     uint64_t time;    /* the call began, ns since the epoch */
@@ -444,6 +464,11 @@ typedef struct rj_call {
     size_t frame_count;
     const rj_place *places; /* of frames, as many; NULL: not asked for */
     size_t awaiting;        /* the last so many frames are not on the stack: each awaits what stands before it */
+    const rj_node *nodes;   /* TRACE */
+    size_t node_count;
+    uint64_t missing; /* TRACE: calls that are in no node, for want of room */
+    bool partial;     /* TRACE: the tree is not whole: gates closed before its end, or no room at all */
+    bool is_async;    /* TRACE: up to the return of the task */
 } rj_call;
 
 typedef enum rj_notice {

@@ -17,7 +17,9 @@ typedef struct fields {
     uint32_t pattern_count, pattern_cap;
     uint64_t *addresses;
     uint32_t address_count, address_cap;
-    uint32_t version, pid, most, verb, want, depth, open, all;
+    const char **into;
+    uint32_t into_count, into_cap;
+    uint32_t version, pid, most, verb, want, depth, open, all, levels;
     uint64_t slow_ns;
     char *name, *user, *condition, *text;
 } fields;
@@ -42,6 +44,9 @@ static bool take_field(fields *f, const wire_field *w)
     case WIRE_T_PATTERN:
         if (!extend(&f->memory, &f->patterns, f->pattern_count, &f->pattern_cap, sizeof *f->patterns)) return false;
         return (f->patterns[f->pattern_count++] = wire_get_text(&f->memory, w)) != NULL;
+    case WIRE_T_INTO:
+        if (!extend(&f->memory, &f->into, f->into_count, &f->into_cap, sizeof *f->into)) return false;
+        return (f->into[f->into_count++] = wire_get_text(&f->memory, w)) != NULL;
     case WIRE_T_ADDRESS:
         if (!extend(&f->memory, &f->addresses, f->address_count, &f->address_cap, sizeof *f->addresses)) return false;
         f->addresses[f->address_count++] = wire_get_u64(w);
@@ -52,6 +57,7 @@ static bool take_field(fields *f, const wire_field *w)
     case WIRE_T_VERB: f->verb = wire_get_u32(w); return true;
     case WIRE_T_WANT: f->want = wire_get_u32(w); return true;
     case WIRE_T_DEPTH: f->depth = wire_get_u32(w); return true;
+    case WIRE_T_LEVELS: f->levels = wire_get_u32(w); return true;
     case WIRE_T_OPEN: f->open = wire_get_u32(w); return true;
     case WIRE_T_ALL: f->all = wire_get_u32(w); return true;
     case WIRE_T_SLOW_NS: f->slow_ns = wire_get_u64(w); return true;
@@ -169,6 +175,8 @@ static void put_probes(buf_t *b, const eng_result *r)
         wire_text(b, WIRE_T_NAME, p->name);
         wire_text(b, WIRE_T_MODULE, p->module);
         if (p->note) wire_text(b, WIRE_T_NOTE, p->note);
+        if (p->is_callee) wire_u32(b, WIRE_T_IS_CALLEE, 1);
+        if (p->is_async) wire_u32(b, WIRE_T_IS_ASYNC, 1);
         for (uint32_t k = 0; k < p->value_count; k++) {
             const eng_value *v = &p->values[k];
             size_t value = wire_open(b, WIRE_T_VALUE);
@@ -203,6 +211,7 @@ static const char *verb_name(uint32_t verb)
     return verb == WIRE_WATCH   ? "watches"
            : verb == WIRE_STAT  ? "measures"
            : verb == WIRE_STACK ? "samples the callers of"
+           : verb == WIRE_TRACE ? "traces"
                                 : "asks for";
 }
 
@@ -245,7 +254,7 @@ static void do_instrument(control *c, session *s, const wire_header *h, fields *
 {
     eng_result r = {0};
     err_t e = {0};
-    if (f->verb < WIRE_WATCH || f->verb > WIRE_STACK || !f->pattern_count) {
+    if (f->verb < WIRE_WATCH || f->verb > WIRE_TRACE || !f->pattern_count) {
         err_set(
             &e, ERR_USAGE, -1,
             "this agent (%s) does not know what is asked for: update it by restarting the process with a newer rejit",
@@ -261,6 +270,9 @@ static void do_instrument(control *c, session *s, const wire_header *h, fields *
                      .slow_ns = f->slow_ns,
                      .depth = f->depth,
                      .condition = f->condition,
+                     .levels = f->levels,
+                     .into = f->into,
+                     .into_count = f->into_count,
                      .progress = on_progress,
                      .progress_owner = &(asking){c, s}};
     control_look_for_debugger(c);
@@ -281,6 +293,7 @@ static void do_instrument(control *c, session *s, const wire_header *h, fields *
     put_probes(&b, &r);
     put_refusals(&b, &r);
     put_nearest(&b, r.nearest, r.nearest_count);
+    if (r.side_note) wire_text(&b, WIRE_T_SIDE_NOTE, r.side_note);
     wire_end(&b, 0);
     int fd = sink && !s->memory_sent ? sink->fd : -1;
     s->memory_sent |= fd >= 0;

@@ -19,6 +19,7 @@ typedef enum verb_id {
     VERB_WATCH,
     VERB_STAT,
     VERB_STACK,
+    VERB_TRACE,
     VERB_LIST,
     VERB_REVERT,
     VERB_DOCTOR,
@@ -32,6 +33,8 @@ typedef struct options {
     uint32_t depth, max_methods;
     const char *condition, *output, *log, *pdb;
     VEC(const char *) watched; /* run --watch */
+    VEC(const char *) into;    /* trace */
+    uint32_t levels;           /* trace --deep */
     char **args;               /* what is no option */
     size_t arg_count;
 } options;
@@ -142,6 +145,7 @@ int verb_asm(const options *o);
 int verb_watch(const options *o);
 int verb_stat(const options *o);
 int verb_stack(const options *o);
+int verb_trace(const options *o);
 int verb_list(const options *o);
 int verb_revert(const options *o);
 int verb_doctor(const options *o);

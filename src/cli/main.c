@@ -48,6 +48,7 @@ int main(int argc, char **argv)
         int code = options_parse((verb_id)i, argc - 1, argv + 1, &o);
         if (code < 0) code = o.help ? help_verb(verbs[i].name) : verbs[i].run(&o);
         VEC_FREE(&o.watched);
+        VEC_FREE(&o.into);
         return code;
     }
     return unknown(argv[1]);

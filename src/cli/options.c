@@ -10,7 +10,7 @@
 
 enum {
     WATCHES = 1u << VERB_WATCH | 1u << VERB_RUN,
-    STREAMS = WATCHES | 1u << VERB_STAT | 1u << VERB_STACK,
+    STREAMS = WATCHES | 1u << VERB_STAT | 1u << VERB_STACK | 1u << VERB_TRACE,
     LISTINGS = 1u << VERB_IL | 1u << VERB_ASM,
     LISTS = 1u << VERB_PS | 1u << VERB_ATTACH | 1u << VERB_FIND | LISTINGS | 1u << VERB_LIST | 1u << VERB_DOCTOR |
             1u << VERB_REVERT,
@@ -43,6 +43,9 @@ enum id {
     O_PDB,
     O_NO_LINES,
     O_ASYNC,
+    O_DEEP,
+    O_INTO,
+    O_MIN,
     O_HELP,
 };
 
@@ -58,7 +61,7 @@ static const struct {
     {"no-args", NULL, "leave the arguments out", O_NO_ARGS, WATCHES, 0},
     {"return", NULL, "show results", O_RETURN, WATCHES, 'r'},
     {"this", NULL, "show the object that the method is called on", O_THIS, WATCHES, 0},
-    {"throws", NULL, "only calls that throw", O_THROWS, WATCHES, 0},
+    {"throws", NULL, "only calls that throw", O_THROWS, WATCHES | 1u << VERB_TRACE, 0},
     {"slow", "MS", "only calls that take at least MS milliseconds (a fraction is fine)", O_SLOW, WATCHES, 0},
     {"depth", "N", "show the fields of objects, N levels deep (0)", O_DEPTH, WATCHES, 'd'},
     {"sync", NULL, "async methods: only up to the return of the task", O_SYNC, WATCHES | 1u << VERB_STAT, 0},
@@ -71,6 +74,11 @@ static const struct {
     {"pdb", "PATH", "a PDB, or a folder of PDBs, to look for files and lines in first", O_PDB, 1u << VERB_STACK, 0},
     {"no-lines", NULL, "methods only, without files and lines", O_NO_LINES, 1u << VERB_STACK, 0},
     {"async", NULL, "go on with who awaits, where an async method goes on after an await", O_ASYNC, 1u << VERB_STACK,
+     0},
+    {"deep", "N", "follow calls N levels deep (1)", O_DEEP, 1u << VERB_TRACE, 0},
+    {"into", "PATTERN", "follow these methods too, wherever they are called below; may be given several times", O_INTO,
+     1u << VERB_TRACE, 0},
+    {"min", "TIME", "only trees that take at least TIME: 1ms, 250us, 2s (without a unit ms)", O_MIN, 1u << VERB_TRACE,
      0},
     {"max-methods", "N", "instrument or list up to N methods (1000)", O_MAX, STREAMS | 1u << VERB_FIND, 'm'},
     {"max-methods", "N", "show up to N methods (20)", O_MAX, LISTINGS, 'm'},
@@ -119,6 +127,23 @@ static bool fraction(const char *text, double scale, uint64_t *out)
     return true;
 }
 
+/* A number with a unit; without one milliseconds. */
+static bool duration(const char *text, uint64_t *out)
+{
+    static const struct {
+        const char *unit;
+        double ns;
+    } units[] = {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"", 1e6}};
+    char number[32];
+    const size_t n = strspn(text, "0123456789.");
+    if (!n || n >= sizeof number) return false;
+    memcpy(number, text, n);
+    number[n] = 0;
+    for (size_t i = 0; i < RJ_COUNT(units); i++)
+        if (strcmp(text + n, units[i].unit) == 0) return fraction(number, units[i].ns, out);
+    return false;
+}
+
 static bool take_number(options *o, int id, const char *arg)
 {
     uint64_t v = 0;
@@ -127,6 +152,11 @@ static bool take_number(options *o, int id, const char *arg)
     case O_DURATION: return fraction(arg, 1e3, &o->duration_ms) && o->duration_ms > 0;
     case O_INTERVAL: return fraction(arg, 1e3, &o->interval_ms) && o->interval_ms >= 10;
     case O_COUNT: return whole(arg, UINT64_MAX / 2, &o->count) && o->count > 0;
+    case O_MIN: return duration(arg, &o->slow_ns);
+    case O_DEEP:
+        if (!whole(arg, 64, &v)) return false;
+        o->levels = (uint32_t)v;
+        return true;
     case O_DEPTH:
         if (!whole(arg, 16, &v)) return false;
         o->depth = (uint32_t)v;
@@ -146,6 +176,8 @@ static const char *expected(int id)
     case O_DURATION: return "seconds, such as 10 or 0.5";
     case O_INTERVAL: return "seconds, at least 0.01";
     case O_DEPTH: return "a number from 0 to 16";
+    case O_DEEP: return "a number from 0 to 64";
+    case O_MIN: return "a time, such as 1ms, 250us or 2s";
     case O_MAX: return "a number from 1 to 1000000";
     default: return "a number, at least 1";
     }
@@ -173,8 +205,9 @@ static bool take(options *o, int id, const char *arg)
     case O_PDB: o->pdb = arg; return true;
     case O_NO_LINES: o->no_lines = true; return true;
     case O_ASYNC: o->async = true; return true;
-    case O_WATCH: {
-        const char **place = VEC_PUSH(&o->watched);
+    case O_WATCH:
+    case O_INTO: {
+        const char **place = id == O_WATCH ? VEC_PUSH(&o->watched) : VEC_PUSH(&o->into);
         if (place) *place = arg;
         return place != NULL;
     }
@@ -245,7 +278,7 @@ int options_parse(verb_id id, int argc, char **argv, options *o)
         if (table[i].arg) briefs[m++] = ':';
     }
     briefs[m] = 0;
-    *o = (options){.interval_ms = 1000, .max_methods = 1u << id & LISTINGS ? 20 : 1000};
+    *o = (options){.interval_ms = 1000, .levels = 1, .max_methods = 1u << id & LISTINGS ? 20 : 1000};
     opterr = 0;
     optind = 0; /* glibc: begin anew, its ordering included */
     for (int c; (c = getopt_long(argc, argv, briefs, longs, NULL)) != -1;) {

@@ -28,7 +28,7 @@ void stream_init(stream *st, const options *o, rj_session *s, rj_verb what)
                                .reveal = o->reveal};
     st->request.later = asks_for_dynamic(&st->request);
     if (o->sync) st->request.want |= RJ_WANT_SYNC;
-    if (what == RJ_WATCH) st->request.calls_a_second = LINES_A_SECOND;
+    if (what == RJ_WATCH || what == RJ_TRACE) st->request.calls_a_second = LINES_A_SECOND;
     st->style.colour = !o->json && console_colour(st->fd);
 }
 
@@ -87,11 +87,15 @@ static void say_start(stream *st, const rj_probes *p)
     }
     for (size_t i = 0; i < p->refused_count; i++)
         say_refusal(st, p->refused[i].method, p->refused[i].reason);
+    if (p->side_note) console_say("%s", p->side_note);
     for (size_t i = 0; i < p->note_count && i < REFUSALS_MOST; i++)
         console_say("%s: %s", p->notes[i].method, p->notes[i].reason);
-    if (p->methods)
-        console_say("%zu method%s of process %d; Ctrl-C ends", p->methods, p->methods == 1 ? "" : "s",
-                    rj_session_state(st->s)->pid);
+    const size_t asked = p->methods - p->callees;
+    char called[64] = "";
+    if (p->callees) snprintf(called, sizeof called, ", and %zu that may be called", p->callees);
+    if (asked)
+        console_say("%zu method%s of process %d%s; Ctrl-C ends", asked, asked == 1 ? "" : "s",
+                    rj_session_state(st->s)->pid, called);
     else if (asks_for_dynamic(&st->request))
         console_say("waits for such methods of process %d to be compiled; Ctrl-C ends", rj_session_state(st->s)->pid);
 }

@@ -25,6 +25,7 @@ typedef struct probe_info {
     const probe_value *values;
     size_t value_count, arg_count; /* arg_count: those that a call shows as its arguments */
     bool secret_result;
+    bool is_callee, is_async; /* trace */
 } probe_info;
 
 /* An exception seen in its first pass whose second pass may still come. */

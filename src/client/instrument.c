@@ -5,7 +5,7 @@
 
 #define MOST_METHODS 1000u
 
-_Static_assert((int)RJ_WATCH == (int)WIRE_WATCH && (int)RJ_STACK == (int)WIRE_STACK, "verbs travel as they are");
+_Static_assert((int)RJ_WATCH == (int)WIRE_WATCH && (int)RJ_TRACE == (int)WIRE_TRACE, "verbs travel as they are");
 _Static_assert((int)RJ_WANT_ARGS == (int)WIRE_WANT_ARGS && (int)RJ_WANT_SYNC == (int)WIRE_WANT_SYNC, "and so do wants");
 
 static void put_request(rj_session *s, const rj_request *q, buf_t *b)
@@ -19,6 +19,9 @@ static void put_request(rj_session *s, const rj_request *q, buf_t *b)
     wire_u64(b, WIRE_T_SLOW_NS, q->slow_ns);
     wire_u32(b, WIRE_T_DEPTH, q->depth);
     if (q->condition) wire_text(b, WIRE_T_CONDITION, q->condition);
+    if (q->levels) wire_u32(b, WIRE_T_LEVELS, q->levels);
+    for (size_t i = 0; i < q->into_count; i++)
+        wire_text(b, WIRE_T_INTO, q->into[i]);
 }
 
 /* Before the target is asked for anything. */
@@ -65,7 +68,8 @@ static bool collect_notes(rj_session *s, rj_probes *out)
     out->notes = notes;
     for (size_t i = 0; i < s->order.n; i++) {
         const probe_info *p = s->order.v[i];
-        if (*p->note) notes[out->note_count++] = (rj_refusal){p->name, p->module, p->note};
+        out->callees += p->is_callee;
+        if (*p->note && !p->is_callee) notes[out->note_count++] = (rj_refusal){p->name, p->module, p->note};
     }
     return true;
 }
@@ -87,6 +91,7 @@ bool rj_instrument(rj_session *s, const rj_request *request, rj_probes *out, rj_
     for (wire_field f; wire_next(&r, &f);) {
         if (f.tag == WIRE_T_TOTAL) out->total = wire_get_u32(&f);
         if (f.tag == WIRE_T_WANT) known = wire_get_u32(&f);
+        if (f.tag == WIRE_T_SIDE_NOTE) out->side_note = wire_get_text(&s->own, &f);
     }
     if (!r.bad && request->awaiters && !(known & WIRE_WANT_AWAITERS)) return too_old(e);
     if (r.bad) return err_set(e, ERR_FORMAT, -1, "the agent's answer is malformed");
@@ -103,6 +108,7 @@ bool rj_instrument(rj_session *s, const rj_request *request, rj_probes *out, rj_
     s->wanted = *request;
     s->wanted.patterns = NULL;
     s->wanted.condition = NULL;
+    s->wanted.into = NULL;
     s->wanted.pdb = pdb;
     s->instrumented = true;
     out->refused = s->refused.v;

@@ -264,6 +264,64 @@ static void read_head(rj_session *s, const probe_info *p, const wire_event *v, r
     c->frames = NULL;
     c->places = NULL;
     c->frame_count = c->awaiting = 0;
+    c->nodes = NULL;
+    c->node_count = 0;
+    c->missing = 0;
+    c->partial = c->is_async = false;
+}
+
+static rj_node read_node(const rj_session *s, const wire_node *n)
+{
+    const probe_info *p = map_get(&s->probes, n->probe);
+    return (rj_node){.method = p ? p->name : "?",
+                     .module = p ? p->module : "",
+                     .parent = n->parent ? n->parent - 1u : RJ_ROOT,
+                     .errors = n->errors,
+                     .count = n->count,
+                     .total = memory_ns(&s->memory, n->total),
+                     .least = n->count ? memory_ns(&s->memory, n->least) : 0,
+                     .most = memory_ns(&s->memory, n->most),
+                     .is_async = p && p->is_async};
+}
+
+/* Nodes stand behind everything but the exception; the first is the root's own. */
+static void read_tree(rj_session *s, arena *a, const probe_info *p, const uint8_t *event, uint32_t size, rj_call *c)
+{
+    wire_event v;
+    memcpy(&v, event, sizeof v);
+    uint32_t end = v.kind == WIRE_EV_THROW || v.kind == WIRE_EV_MARK ? (uint32_t)v.exception : size;
+    if (end < sizeof v || end > size) end = size;
+    c->partial = v.kind == WIRE_EV_MARK || v.flags & (WIRE_EV_PARTIAL | WIRE_EV_CUT);
+    c->is_async = p->is_async;
+    if (!v.frames || (end - sizeof v) / sizeof(wire_node) < v.frames) {
+        c->partial = true;
+        return;
+    }
+    const uint8_t *from = event + end - v.frames * sizeof(wire_node);
+    rj_node *nodes = arena_array(a, v.frames, sizeof *nodes);
+    wire_node n;
+    memcpy(&n, from, sizeof n);
+    c->missing = n.count;
+    for (uint16_t i = 1; nodes && i < v.frames; i++) {
+        memcpy(&n, from + i * sizeof n, sizeof n);
+        if (n.parent >= i) n.parent = 0; /* what lies in shared memory may be anything */
+        nodes[c->node_count++] = read_node(s, &n);
+    }
+    c->nodes = nodes;
+}
+
+/* Methods of a module that came later may be announced after their first calls. */
+static void know_nodes(rj_session *s, const rj_handlers *h, const uint8_t *event, uint32_t size, bool *waited)
+{
+    wire_event v;
+    memcpy(&v, event, sizeof v);
+    uint32_t end = v.kind == WIRE_EV_THROW && v.exception ? (uint32_t)v.exception : size;
+    if (end > size || end < sizeof v || (end - sizeof v) / sizeof(wire_node) < v.frames) return;
+    for (uint16_t i = 1; i < v.frames; i++) {
+        wire_node n;
+        memcpy(&n, event + end - (v.frames - i) * sizeof n, sizeof n);
+        probe_of(s, h, n.probe, waited);
+    }
 }
 
 static void read_call(rj_session *s, arena *a, const probe_info *p, const uint8_t *event, uint32_t size, rj_call *c)
@@ -276,6 +334,7 @@ static void read_call(rj_session *s, arena *a, const probe_info *p, const uint8_
     else
         read_values(s, a, p, event, size, c);
     if (c->outcome == RJ_THREW) value_exception(s, a, event, size, c);
+    if (s->wanted.verb == RJ_TRACE) read_tree(s, a, p, event, size, c);
 }
 
 /* Learns the types of an event that may have to be delivered when nobody is left to be asked. */
@@ -347,6 +406,7 @@ static void one_event(rj_session *s, const rj_handlers *h, uint32_t slot, const 
     }
     const probe_info *p = probe_of(s, h, v->probe, &now->waited);
     uint32_t size = memory_take(&s->memory, slot, event);
+    if (p && s->wanted.verb == RJ_TRACE) know_nodes(s, h, event, size, &now->waited);
     if (!p)
         s->memory.broken++;
     else

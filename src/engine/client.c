@@ -48,15 +48,23 @@ static void set_gate(probe *p, bool open)
     __atomic_store_n(&p->gate, open, __ATOMIC_SEQ_CST);
 }
 
-static void set_gates(eng *g, const eng_client *c, bool open)
+/* Whose turn it is: where gates open, those of callees come before the roots of the trees that they belong to, where
+ * they close behind them. */
+static void set_gates_of(eng *g, const eng_client *c, bool open, bool roots)
 {
     uint64_t key;
     void *value;
     for (size_t at = 0; map_next(&g->methods, &at, &key, &value);) {
         const eng_method *m = value;
         for (size_t i = 0; i < m->layers.n; i++)
-            if (m->layers.v[i].client == c) set_gate(m->layers.v[i].probe, open);
+            if (m->layers.v[i].client == c && m->layers.v[i].probe->root == roots) set_gate(m->layers.v[i].probe, open);
     }
+}
+
+static void set_gates(eng *g, const eng_client *c, bool open)
+{
+    set_gates_of(g, c, open, !open);
+    set_gates_of(g, c, open, open);
 }
 
 void eng_gate(eng *g, eng_client *c, bool open)

@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#define CALLEES_NAMED 5u /* of those that are refused */
+
 static eng_method *method_of(eng *g, eng_module *m, uint32_t token)
 {
     uint64_t key = eng_key(m, token);
@@ -140,6 +142,14 @@ static void refuse(eng_result *out, const eng_module *m, const char *name, const
                            arena_strdup(&out->memory, reason)};
 }
 
+/* A callee that nobody has asked for by name. */
+static void leave_out(eng_result *out, const char *name, const char *reason)
+{
+    const char *text = arena_printf(&out->memory, "%s is not followed: %s", name, reason);
+    if (text && out->callees_refused++ < CALLEES_NAMED)
+        out->side_note = eng_note_more(&out->memory, out->side_note, text);
+}
+
 /* Plans and weaves one layer more. False: refused, and everything is as it was. */
 static bool weave_layer_in(eng *g, eng_method *m, const eng_layer *layer, err_t *e)
 {
@@ -256,7 +266,10 @@ static bool add_probe(eng *g, eng_client *c, eng_wish *wish, eng_target t, eng_r
         if (l.own.probe) eng_probe_drop(g, l.own.probe);
         if (l.body_rid && l.body.probe) eng_probe_drop(g, l.body.probe);
         out->probes.n--;
-        refuse(out, t.module, m->name, reason);
+        if (t.callee)
+            leave_out(out, m->name, reason);
+        else
+            refuse(out, t.module, m->name, reason);
         return false;
     }
     p->name = arena_strdup(&out->memory, m->name);
@@ -386,6 +399,7 @@ bool eng_add_layers(eng *g, eng_client *c, eng_wish *wish, const eng_target *tar
     pthread_mutex_unlock(&g->ledger);
     bool on = true;
     for (size_t i = 0; i < count && on; i++) {
+        if (targets[i].callee && !targets[0].callee && !out->probes.n) break; /* no root, no trees */
         add_probe(g, c, wish, targets[i], out, &wanted, &why);
         on = why.code != ERR_MEMORY;
         if (on && i && i % ENG_PORTION == 0) on = tell_progress(&wish->request, i, 0, count, 0) || abandoned(&why);

@@ -143,6 +143,8 @@ typedef struct eng_wish {
     bool being_made;         /* by the agent's thread, over what is there; later by those that load or compile */
     struct eng_again *again; /* probes of dynamic methods, for those that are made anew */
     const query_node *condition;
+    query_pattern **into; /* trace */
+    uint32_t into_count;
     uint32_t matched;
     uint32_t seen; /* modules up to this number were looked into when it was made */
 } eng_wish;
@@ -341,6 +343,8 @@ typedef struct eng_target {
     eng_module *module;
     uint32_t rid;
     bool resumes; /* not for its own sake: see awaiters.c */
+    bool callee;  /* trace: not for its own sake, but for the trees that it is called in (callees.c) */
+    bool into;    /* trace: in them it is followed at any level */
 } eng_target;
 typedef struct eng_hits {
     VEC(eng_target) found;
@@ -369,6 +373,9 @@ void eng_search_free(eng *g, eng_found_targets *s);
 /* Writes what `put` says of each of the first `most`, the nearest names where there is none, and how many there are. */
 typedef void eng_put_target(eng *g, const eng_target *t, void *owner, buf_t *reply);
 void eng_list_found(eng *g, eng_found_targets *s, uint32_t most, eng_put_target *put, void *owner, buf_t *reply);
+
+/* callees.c: behind the roots of a trace, what they call; what is not followed becomes the result's side note. */
+bool eng_add_callees(eng *g, const struct eng_wish *w, eng_hits *h, eng_result *out, err_t *e);
 
 /* plan.c: a probe's layer on the method, and for an async call a second one on the body of its state machine. */
 typedef struct eng_layers {

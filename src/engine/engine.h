@@ -35,6 +35,8 @@ typedef struct eng_probe {
     uint32_t id;
     const char *name, *module;
     const char *note; /* what an event of it means, where that is not what a reader expects; or NULL */
+    bool is_callee;   /* trace: it has no trees of its own */
+    bool is_async;    /* trace: its calls are shown up to the return of the task */
     eng_value *values;
     uint32_t value_count;
 } eng_probe;
@@ -50,7 +52,9 @@ typedef struct eng_result {
     VEC(eng_refusal) refusals;
     const char *nearest[ENG_NEAREST];
     unsigned nearest_count;
-    uint32_t total; /* methods that matched */
+    uint32_t total;           /* methods that matched */
+    uint32_t callees_refused; /* trace */
+    const char *side_note;    /* trace: what calls are not followed; or NULL */
 } eng_result;
 void eng_result_free(eng_result *r);
 
@@ -66,6 +70,9 @@ typedef struct eng_request {
     uint64_t slow_ns;
     uint32_t depth;
     const char *condition; /* or NULL */
+    uint32_t levels;       /* trace: of calls below a root */
+    const char **into;     /* trace: patterns of methods that are followed wherever they are called below a root */
+    uint32_t into_count;
     /*
      * Called now and then on the caller's thread while it takes long, and comes back after rest_ns, which belong to the
      * application; may be NULL. It may call what changes nothing of the ledger: eng_client_new, eng_describe_ledger,

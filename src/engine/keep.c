@@ -155,6 +155,9 @@ void eng_probe_become(probe *p, probe *other)
     p->throws_only = other->throws_only;
     p->ran = 0;
     p->task_at = other->task_at;
+    p->root = other->root;
+    p->into = other->into;
+    p->levels = other->levels;
     p->id = other->id;
     p->slow = other->slow;
     __atomic_store_n(&p->ops, other->ops, __ATOMIC_SEQ_CST);

@@ -25,6 +25,15 @@ static weave_calls calls_for(wire_verb verb, bool condition)
             c.enter = ADDRESS(probe_enter_stack);
         return c;
     }
+    if (verb == WIRE_TRACE) {
+        c.enter = ADDRESS(probe_enter_trace);
+        if (condition) c.ready = ADDRESS(probe_ready_trace);
+        c.leave = ADDRESS(probe_leave_trace);
+        c.tail = ADDRESS(probe_tail_trace);
+        c.thrown = ADDRESS(probe_thrown_trace);
+        c.note = ADDRESS(probe_note);
+        return c;
+    }
     if (condition) c.ready = ADDRESS(probe_ready);
     c.leave = ADDRESS(probe_leave);
     c.tail = ADDRESS(probe_tail);
@@ -332,7 +341,7 @@ static bool add_condition(eng *g, plan *p, const cil_method_sig *sig, const quer
 }
 
 /* Everything about the probe that the wish and the method's signature tell. */
-static bool plan_values(eng *g, plan *p, const eng_wish *wish, probe *d, err_t *e)
+static bool plan_values(eng *g, plan *p, const eng_wish *wish, bool condition, probe *d, err_t *e)
 {
     cil_method_sig sig;
     const cil_image *im = &p->module->image;
@@ -340,7 +349,7 @@ static bool plan_values(eng *g, plan *p, const eng_wish *wish, probe *d, err_t *
         return false;
     const eng_request *r = &wish->request;
     add_values(p, &sig, r);
-    if (!add_condition(g, p, &sig, wish->condition, d, e)) return false;
+    if (!add_condition(g, p, &sig, condition ? wish->condition : NULL, d, e)) return false;
     if (p->async.move_next && r->verb == WIRE_WATCH && r->want & WIRE_WANT_RESULT) add_completion(p, &sig);
     return true;
 }
@@ -365,11 +374,23 @@ static bool keep(const plan *p, eng_layers *layers, eng_probe *out, err_t *e)
     return ok || err_set(e, ERR_MEMORY, -1, "out of memory");
 }
 
+/* A tree belongs to a thread: an async call is in it up to the return of its task. */
+static bool plan_async_trace(plan *p, eng_probe *out, err_t *e)
+{
+    weave_async async;
+    err_t why = {0};
+    bool ok = weave_async_read(p->scratch, &p->module->image, p->rid, &async, &why);
+    if (why.code == ERR_MEMORY) return err_set(e, ERR_MEMORY, -1, "out of memory");
+    out->is_async = !ok || async.move_next;
+    return true;
+}
+
 /* Is it an async method whose calls are to be followed to their completion? */
 static bool plan_async(eng *g, plan *p, const eng_request *r, eng_probe *out, err_t *e)
 {
     err_t why = {0};
     if (r->verb == WIRE_STACK || r->want & WIRE_WANT_SYNC) return true;
+    if (r->verb == WIRE_TRACE) return plan_async_trace(p, out, e);
     if (!weave_async_read(p->scratch, &p->module->image, p->rid, &p->async, &why)) {
         out->note = eng_async_note(p->module, p->rid, p->out);
         p->async = (weave_async){0};
@@ -377,14 +398,19 @@ static bool plan_async(eng *g, plan *p, const eng_request *r, eng_probe *out, er
     return !p->async.move_next || eng_async_start(g, e);
 }
 
-static bool plan_layers(eng *g, plan *p, const eng_wish *wish, probe *d, eng_layers *layers, eng_probe *out, err_t *e)
+static bool plan_layers(eng *g, plan *p, const eng_wish *wish, eng_target t, probe *d, eng_layers *layers,
+                        eng_probe *out, err_t *e)
 {
     const eng_request *r = &wish->request;
-    bool condition = wish->condition != NULL;
-    *out = (eng_probe){0};
-    if (!plan_async(g, p, r, out, e) || !plan_values(g, p, wish, d, e) || !keep(p, layers, out, e)) return false;
+    bool condition = wish->condition && !t.callee;
+    *out = (eng_probe){.is_callee = t.callee};
+    if (!plan_async(g, p, r, out, e) || !plan_values(g, p, wish, condition, d, e) || !keep(p, layers, out, e))
+        return false;
+    d->root = !t.callee;
+    d->into = t.into;
+    d->levels = (uint8_t)RJ_MIN(r->levels, 254u);
     layers->own.calls = p->async.move_next ? calls_for_async(condition) : calls_for(r->verb, condition);
-    if (p->async.move_next && r->verb == WIRE_STAT) layers->own.calls.note = 0;
+    if ((p->async.move_next && r->verb == WIRE_STAT) || t.callee) layers->own.calls.note = 0;
     layers->body.calls = calls_for_body();
     layers->body_rid = p->async.move_next;
     d->task_at = (uint8_t)p->async.task_at;
@@ -416,7 +442,7 @@ bool eng_plan(eng *g, eng_client *c, const eng_wish *wish, eng_target t, eng_lay
                .slow = r->slow_ns ? probe_ticks(r->slow_ns) : 0,
                .sink = c->sink};
     *layers = (eng_layers){.own.client = c, .body.client = c};
-    bool ok = t.resumes ? plan_resuming(&p, &d, layers, out, e) : plan_layers(g, &p, wish, &d, layers, out, e);
+    bool ok = t.resumes ? plan_resuming(&p, &d, layers, out, e) : plan_layers(g, &p, wish, t, &d, layers, out, e);
     if (ok && r->verb == WIRE_STAT && d.id >= c->sink->stats_max)
         ok = err_set(e, ERR_LIMIT, -1, "this connection has statistics for %u methods at most", c->sink->stats_max);
     d.event_size = (uint16_t)p.slot;

@@ -46,6 +46,12 @@ static bool wish_parse(eng_wish *w, const eng_request *r, err_t *e)
         if (!w->patterns[i]) return err_prefix(e, "pattern '%s': ", r->patterns[i]);
         if (eng_is_dynamic_pattern(r->patterns[i])) w->dynamic[w->dynamic_count++] = w->patterns[i];
     }
+    w->into = arena_array(&w->memory, r->into_count + 1, sizeof *w->into);
+    if (!w->into) return err_set(e, ERR_MEMORY, -1, "out of memory");
+    for (w->into_count = 0; w->into_count < r->into_count; w->into_count++) {
+        w->into[w->into_count] = query_pattern_parse(&w->memory, r->into[w->into_count], e);
+        if (!w->into[w->into_count]) return err_prefix(e, "pattern '%s': ", r->into[w->into_count]);
+    }
     if (r->condition && !(w->condition = query_condition_parse(&w->memory, r->condition, e)))
         return err_prefix(e, "condition '%s': ", r->condition);
     return true;
@@ -62,6 +68,7 @@ static eng_wish *wish_new(eng *g, const eng_request *r, err_t *e)
     w->being_made = true;
     w->request.patterns = NULL; /* the caller's */
     w->request.condition = NULL;
+    w->request.into = NULL;
     if (!wish_parse(w, r, e)) {
         arena_free(&w->memory);
         free(w);
@@ -189,6 +196,7 @@ bool eng_instrument(eng *g, eng_client *c, const eng_request *r, eng_result *out
     bool ok = w && arm(g, e) && (!w->dynamic_count || eng_hook_on(g, e)) && scan_all(g, w, r, &h, out, e);
     size_t found = h.found.n;
     ok = ok && (c->sink || open_sink(c, r, found, e));
+    ok = ok && (r->verb != WIRE_TRACE || !found || eng_add_callees(g, w, &h, out, e));
     ok = ok && (!wants_awaiters(r) || !(found || w->dynamic_count) || add_resuming(g, &h, e));
     ok = ok && (!h.found.n || eng_add_layers(g, c, w, h.found.v, h.found.n, out, e));
     if (ok && out->probes.n) eng_note_running(g, c, first, out);
@@ -209,12 +217,44 @@ bool eng_instrument(eng *g, eng_client *c, const eng_request *r, eng_result *out
     return ok;
 }
 
+static bool has_layer(const eng *g, const eng_client *c, const eng_target *t)
+{
+    const eng_method *m = map_get(&g->methods, eng_key(t->module, CIL_TOKEN(CIL_METHOD_DEF, t->rid)));
+    for (size_t i = 0; m && i < m->layers.n; i++)
+        if (m->layers.v[i].client == c) return true;
+    return false;
+}
+
+/* A new module may hold roots, what earlier roots call, and overrides: everything is looked for again. */
+static void trace_with(eng *g, const eng_client *c, const eng_wish *w, const eng_module *m, eng_hits *h,
+                       eng_result *out)
+{
+    arena a = {0};
+    size_t n = 0, kept = 0;
+    eng_module **modules = eng_modules(g, &a, &n);
+    for (size_t i = 0; modules && i < n; i++)
+        eng_scan(g, w->patterns, w->request.pattern_count, modules[i], h);
+    drop_abstract(h);
+    h->failed |= !modules || (h->found.n && !eng_add_callees(g, w, h, out, NULL));
+    for (size_t i = 0; i < h->found.n; i++) {
+        const eng_target t = h->found.v[i];
+        if ((t.callee || t.module == m) && !has_layer(g, c, &t)) h->found.v[kept++] = t;
+    }
+    h->found.n = kept;
+    arena_free(&a);
+}
+
 static void module_for_client(eng *g, eng_client *c, eng_module *m)
 {
     for (eng_wish *w = c->wishes; w; w = w->next) {
         eng_hits h = {.module = NULL};
+        eng_result unsaid = {0};
         if (m->number < w->seen) continue; /* it was loading while the others were looked through */
-        eng_scan(g, w->patterns, w->request.pattern_count, m, &h);
+        if (w->request.verb == WIRE_TRACE)
+            trace_with(g, c, w, m, &h, &unsaid);
+        else
+            eng_scan(g, w->patterns, w->request.pattern_count, m, &h);
+        eng_result_free(&unsaid);
         drop_abstract(&h);
         if (h.failed) log_line(LOG_WARN, "engine", "%s: out of memory", m->file);
         eng_news *n = h.found.n ? calloc(1, sizeof *n) : NULL;

@@ -43,4 +43,7 @@ static inline void close_line(buf_t *b)
     buf_str(b, "}\n");
 }
 
+/* json.c: "exception": type and message of a call that threw. */
+void out_json_exception(buf_t *b, const rj_call *c);
+
 #endif

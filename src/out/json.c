@@ -108,9 +108,11 @@ static void put_reasons(buf_t *b, const char *name, const rj_refusal *items, siz
 void out_json_start(buf_t *b, const rj_probes *p)
 {
     open_event(b, "start");
-    key_u64(b, "methods", p->methods);
+    key_u64(b, "methods", p->methods - p->callees);
+    if (p->callees) key_u64(b, "callees", p->callees);
     put_reasons(b, "refused", p->refused, p->refused_count);
     if (p->note_count) put_reasons(b, "notes", p->notes, p->note_count);
+    if (p->side_note) key_text(b, "note", p->side_note);
     close_line(b);
 }
 
@@ -160,7 +162,7 @@ static void put_args(buf_t *b, const rj_call *c)
     buf_u8(b, '}');
 }
 
-static void put_exception(buf_t *b, const rj_call *c)
+void out_json_exception(buf_t *b, const rj_call *c)
 {
     key(b, "exception");
     buf_u8(b, '{');
@@ -193,7 +195,7 @@ void out_json_call(buf_t *b, const rj_call *c)
         key(b, "return");
         out_json_value(b, c->result);
     }
-    if (c->outcome == RJ_THREW) put_exception(b, c);
+    if (c->outcome == RJ_THREW) out_json_exception(b, c);
     if (c->truncated) key_bool(b, "truncated", true);
     close_line(b);
 }

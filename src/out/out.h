@@ -44,6 +44,9 @@ void out_value(buf_t *b, const rj_value *v);
 /* One call on one line, newline included. */
 void out_call(buf_t *b, const rj_call *c, const out_style *style);
 
+/* The call's line, and below it what it called. */
+void out_trace(buf_t *b, const rj_call *c, const out_style *style);
+
 typedef struct out_rate {
     double seconds;         /* since `before` was taken */
     const rj_stats *before; /* may be NULL */
@@ -110,6 +113,7 @@ void out_json_refused(buf_t *b, const rj_refusal *r);
 /* event: "gates", "probes", "reverted": what the agent told unasked. */
 void out_json_news(buf_t *b, const rj_news *n);
 void out_json_call(buf_t *b, const rj_call *c);
+void out_json_trace(buf_t *b, const rj_call *c);
 /* hist: with the histogram. */
 void out_json_stat(buf_t *b, const rj_stat *s, int32_t pid, uint64_t time, double calls_a_second, bool hist);
 void out_json_end(buf_t *b, const rj_totals *t, const char *reason);

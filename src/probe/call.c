@@ -98,9 +98,10 @@ static void write_event(probe_thread *t, probe_frame *f, wire_event_kind kind, u
     v->kind = (uint8_t)kind;
     v->flags = f->cut || (x && x->cut) ? WIRE_EV_CUT : 0;
     v->frames = 0;
+    const uint32_t end = f->tree ? probe_close_tree(f) : f->end;
     v->probe = f->probe->id;
     v->tid = tid;
-    uint32_t size = (f->end + 7u) & ~7u;
+    uint32_t size = (end + 7u) & ~7u;
     v->exception = x ? (uint64_t)x->size << 32 | size : 0;
     probe_ring_put(f->probe->sink, t->index, v, size, x ? x->bytes : NULL, x ? x->size : 0);
 }
@@ -192,7 +193,8 @@ void probe_note(wire_event *tok, uint8_t *exception)
     probe_thread *t = probe_self();
     probe_frame *f = probe_frame_of(tok);
     if (!t) return;
-    if (probe_in(t, f->probe->sink) && f->probe->verb == WIRE_WATCH && f->stage != PROBE_SETTLED) {
+    const bool told = f->probe->verb == WIRE_WATCH || f->tree == f; /* of a trace: the root's own */
+    if (probe_in(t, f->probe->sink) && told && f->stage != PROBE_SETTLED) {
         probe_note_for(t, f, exception);
         /* Nobody may catch it: then no second pass comes, and this is the last that is heard of the call. */
         tok->elapsed = now - tok->start;

@@ -39,6 +39,11 @@ typedef struct probe_frame {
     uint32_t turn; /* of the probe */
     uint32_t id;   /* OUTCOME: of the call */
     uint8_t stage;
+    uint8_t level;             /* trace: below the root */
+    uint16_t node;             /* trace: of a callee: its node, 0: it has none for want of room; of a root: how many */
+    uint32_t nodes_at;         /* trace: of a root: where its nodes lie in the event, 0: it has none yet */
+    struct probe_frame *tree;  /* trace: the root's frame; of a root: itself; else NULL */
+    struct probe_frame *outer; /* trace: of a root: that of the tree around it, which is another client's */
     wire_event event;
 } probe_frame;
 
@@ -62,6 +67,7 @@ typedef struct probe_thread {
     uint64_t age;  /* of the taking: greater is later */
     uint32_t busy; /* inside one of our functions: read by probe_sink_detach after a membarrier */
     probe_frame *top;
+    probe_frame *tree;                /* the innermost root of a trace; NULL: none is open */
     uint8_t *stack;                   /* PROBE_STACK_SIZE bytes */
     uint64_t native_low, native_high; /* bounds of the native stack, 0: not asked for yet */
     uint16_t turn;
@@ -80,6 +86,14 @@ extern bool probe_clock_is_tsc;
 /* A frame on top of the thread's stack, or NULL where it is full. */
 probe_frame *probe_push(probe_thread *t, probe *p, uint64_t sp);
 void probe_pop_abandoned(probe_thread *t, probe_frame *f);
+/* Takes off the frames of calls that have vanished, as seen by a call of p that begins at sp. */
+void probe_trim(probe_thread *t, const probe *p, uint64_t sp);
+/* Takes the top frame off. */
+static inline void probe_pop(probe_thread *t, probe_frame *f)
+{
+    t->top = f->below;
+    if (f->tree == f) t->tree = f->outer;
+}
 
 /* Appends an event (and one blob behind it) to the thread's ring; counts it as dropped where it does not fit. */
 void probe_ring_put(probe_sink *s, uint32_t index, const wire_event *event, uint32_t size, const void *more,
@@ -140,6 +154,8 @@ static inline void probe_ended(wire_slot *slot)
 /* The exception that was noted for the frame, if its place has not been taken by later ones. */
 const probe_exception *probe_noted(const probe_thread *t, const probe_frame *f);
 void probe_note_for(probe_thread *t, probe_frame *f, uint8_t *exception);
+/* Of a root, for its event: how many nodes there are, whether any call may be missing. Answers where they end. */
+uint32_t probe_close_tree(probe_frame *f);
 /* Statistics or an event of the call whose frame is complete, as its probe wants it. */
 void probe_emit(probe_thread *t, probe_frame *f, wire_event_kind kind, uint32_t tid, const probe_exception *x);
 

@@ -117,6 +117,9 @@ typedef struct probe {
     uint8_t armed;   /* the gate of the state machine's part of an async probe: stays open for calls that are pending */
     uint8_t task_at; /* where a builder has its task, in bytes */
     uint8_t resumes; /* on the method by which state machines go on: nothing is told of its calls */
+    uint8_t root;    /* trace: its calls begin trees, where none is open on the thread */
+    uint8_t into;    /* trace: followed at any level below the root */
+    uint8_t levels;  /* trace: of calls that are followed below a root */
     uint32_t suspending; /* calls that are between PROBE_SUSPENDING and PROBE_SETTLED, on all threads */
 } probe;
 
@@ -133,8 +136,17 @@ intptr_t probe_enter(probe *p);              /* watch, stat: pushes a frame; 0: 
 intptr_t probe_enter_stack(probe *p);        /* stack: writes its event at once and answers 0 */
 intptr_t probe_ready(wire_event *tok);       /* the condition: tok, or 0 where it does not hold */
 intptr_t probe_ready_stack(wire_event *tok); /* stack with a condition: writes its event where it holds, answers 0 */
-void probe_leave(wire_event *tok);           /* normal return */
-void probe_tail(wire_event *tok);            /* a tail call or jmp follows */
+/*
+ * trace: a call of a root, outside of another tree of the client, begins a tree; calls below it on the thread are added
+ * to that. Others are not recorded.
+ */
+intptr_t probe_enter_trace(probe *p);
+intptr_t probe_ready_trace(wire_event *tok); /* the condition of a root */
+void probe_leave_trace(wire_event *tok);
+void probe_tail_trace(wire_event *tok);
+void probe_thrown_trace(wire_event *tok);
+void probe_leave(wire_event *tok);                    /* normal return */
+void probe_tail(wire_event *tok);                     /* a tail call or jmp follows */
 void probe_note(wire_event *tok, uint8_t *exception); /* filter, first pass */
 void probe_thrown(wire_event *tok);                   /* fault, second pass */
 void probe_object(wire_event *tok, int32_t slot, uint8_t *object);

@@ -110,12 +110,17 @@ probe_thread *probe_self(void)
     return self;
 }
 
-probe_frame *probe_push(probe_thread *t, probe *p, uint64_t sp)
+/* Calls vanish where their thread was unwound past them without our handlers: they are deeper than this one, or this
+ * very one again. */
+void probe_trim(probe_thread *t, const probe *p, uint64_t sp)
 {
-    /* Frames of calls that vanished (their thread was unwound past them without our handlers): deeper than this one, or
-     * this very one again. */
     while (t->top && (t->top->sp < sp || (t->top->sp == sp && t->top->probe == p)))
         probe_pop_abandoned(t, t->top);
+}
+
+probe_frame *probe_push(probe_thread *t, probe *p, uint64_t sp)
+{
+    probe_trim(t, p, sp);
     uint8_t *at = t->top ? (uint8_t *)&t->top->event + ((t->top->end + 15u) & ~15u) : t->stack;
     if (at + sizeof(probe_frame) + p->event_size + 512 > t->stack + PROBE_STACK_SIZE) return NULL;
     probe_frame *f = (probe_frame *)(void *)at;
@@ -127,6 +132,7 @@ probe_frame *probe_push(probe_thread *t, probe *p, uint64_t sp)
     f->exception = 0;
     f->cut = 0;
     f->stage = PROBE_CALLED;
+    f->tree = NULL;
     t->top = f;
     return f;
 }
@@ -134,7 +140,7 @@ probe_frame *probe_push(probe_thread *t, probe *p, uint64_t sp)
 void probe_pop_abandoned(probe_thread *t, probe_frame *f)
 {
     probe *p = f->probe;
-    t->top = f->below;
+    probe_pop(t, f);
     if (__atomic_load_n(&p->turn, __ATOMIC_ACQUIRE) != f->turn) return; /* its memory has another owner */
     if (f->stage == PROBE_SUSPENDING) __atomic_fetch_sub(&p->suspending, 1, __ATOMIC_SEQ_CST);
     /* The others are no calls of their own, or were counted. */

@@ -152,22 +152,27 @@ typedef enum wire_tag {
     WIRE_T_ROLE,  /* text */
     WIRE_T_NAMED, /* group: TOKEN, TEXT (what it means) */
     WIRE_T_LAYER, /* group: CLIENT_ID, NAME (of the client), PID, USER, ID (probe) */
-    WIRE_T_LAYER_INDEX, /* u32: of the LAYER, in their order */
-    WIRE_T_SYMBOL,      /* group: ADDRESS, TEXT (what lies there), LAYER_INDEX where it is one layer's own */
-    WIRE_T_PART,        /* group: OFFSET (woven), LAYER_INDEX: whose the woven code is from there on; absent: of all */
-    WIRE_T_NATIVE,      /* group in a BODY of CODES, the oldest first: CODE_KIND ("R2R", "tiered", "optimised",
-                           "unoptimised", "jitted", "takeover"), TEXT (its IL: "original", "woven", "switch" of a method that
-                           is taken over, "inliner": the original without what it had inlined, "reverted"), VERSION, NAME
-                           (generic: what it is an instantiation for), RANGE*. The BODY: NAME, MODULE, TOKEN, REASON, NOTE,
-                           NATIVE*, SYMBOL*, COUNT (versions before the newest, kept for calls that are running) */
-    WIRE_T_RANGE,       /* group: ADDRESS, BYTES (how many) */
-    WIRE_T_PATH,        /* text: of a module's file, as the process names it */
-    WIRE_T_IL_OFFSET,   /* u32: in the method as it was written, whether it is woven or not */
-    WIRE_T_PDB_ID,      /* text: the 20 bytes that a module's debug directory and its PDB have in common, in hex */
-    WIRE_T_PDB_NAME,    /* text: file name of the PDB as the compiler wrote it; may be "" */
+    WIRE_T_LAYER_INDEX,  /* u32: of the LAYER, in their order */
+    WIRE_T_SYMBOL,       /* group: ADDRESS, TEXT (what lies there), LAYER_INDEX where it is one layer's own */
+    WIRE_T_PART,         /* group: OFFSET (woven), LAYER_INDEX: whose the woven code is from there on; absent: of all */
+    WIRE_T_NATIVE,       /* group in a BODY of CODES, the oldest first: CODE_KIND ("R2R", "tiered", "optimised",
+                            "unoptimised", "jitted", "takeover"), TEXT (its IL: "original", "woven", "switch" of a method that
+                            is taken over, "inliner": the original without what it had inlined, "reverted"), VERSION, NAME
+                            (generic: what it is an instantiation for), RANGE*. The BODY: NAME, MODULE, TOKEN, REASON, NOTE,
+                            NATIVE*, SYMBOL*, COUNT (versions before the newest, kept for calls that are running) */
+    WIRE_T_RANGE,        /* group: ADDRESS, BYTES (how many) */
+    WIRE_T_PATH,         /* text: of a module's file, as the process names it */
+    WIRE_T_IL_OFFSET,    /* u32: in the method as it was written, whether it is woven or not */
+    WIRE_T_PDB_ID,       /* text: the 20 bytes that a module's debug directory and its PDB have in common, in hex */
+    WIRE_T_PDB_NAME,     /* text: file name of the PDB as the compiler wrote it; may be "" */
+    WIRE_T_LEVELS = 200, /* u32: INSTRUMENT with TRACE: how many levels of calls below the root */
+    WIRE_T_INTO,         /* text: pattern of methods that are followed wherever they are called below the root */
+    WIRE_T_IS_CALLEE,    /* u32, in a PROBE: it has no trees of its own */
+    WIRE_T_IS_ASYNC,     /* u32, in a PROBE of TRACE: its calls are shown up to the return of the task */
+    WIRE_T_SIDE_NOTE,    /* text, in PROBES: what calls TRACE does not follow, in words */
 } wire_tag;
 
-typedef enum wire_verb { WIRE_WATCH = 1, WIRE_STAT, WIRE_STACK } wire_verb;
+typedef enum wire_verb { WIRE_WATCH = 1, WIRE_STAT, WIRE_STACK, WIRE_TRACE } wire_verb;
 enum wire_want {
     WIRE_WANT_ARGS = 1,
     WIRE_WANT_RESULT = 2,
@@ -285,7 +290,8 @@ typedef enum wire_event_kind {
 
 enum wire_event_flag {
     WIRE_EV_CUT = 1 /* a value was cut for want of room */,
-    WIRE_EV_ABANDONED = 2 /* frame vanished without a leave */
+    WIRE_EV_ABANDONED = 2 /* frame vanished without a leave */,
+    WIRE_EV_PARTIAL = 4 /* TRACE: gates closed before the root ended: calls may be missing */
 };
 
 /* Followed by the probe's slots (8 bytes each, at WIRE_T_SLOT from the start of the event), then blobs. Multiples of 8.
@@ -293,7 +299,8 @@ enum wire_event_flag {
 typedef struct wire_event {
     uint32_t size;
     uint8_t kind, flags;
-    uint16_t frames; /* STACK: how many u64 instruction pointers lie at the end of the event, innermost caller first */
+    uint16_t frames; /* STACK: how many u64 instruction pointers lie at the end of the event, innermost caller first;
+                        TRACE: how many wire_node, at its end but for the exception */
     uint32_t probe, tid;
     uint64_t start;     /* ticks */
     uint64_t elapsed;   /* ticks */
@@ -318,6 +325,20 @@ typedef struct wire_piece {
 } wire_piece;
 
 enum { WIRE_AWAITER, WIRE_AWAITER_MACHINE };
+
+/*
+ * Calls of one method below one caller in a tree, merged. Index 0 is the root: its own figures are the event's, `count`
+ * the calls that are missing for want of room. A parent comes before its children; siblings are in the order of their
+ * first call.
+ */
+typedef struct wire_node {
+    uint32_t probe;
+    uint16_t parent, child, next; /* indices; 0: none. child: the one that was added last, next: the one before it */
+    uint16_t zero;
+    uint32_t errors;             /* calls left by an exception */
+    uint64_t count;              /* calls that have ended */
+    uint64_t total, least, most; /* ticks */
+} wire_node;
 
 #define WIRE_STRING_MOST   256u /* chars */
 #define WIRE_ELEMENTS_MOST 8u

@@ -36,6 +36,8 @@ typedef struct probed {
     rj_verb verb;
     uint32_t want;
     const char *condition;
+    const char *root; /* trace: of the trees; NULL: the body itself is what is asked for */
+    const char *into;
     bool closed;      /* measured with closed gates */
     bool same;        /* the session of the line before goes on */
     bool far;         /* what is written is read on another CPU */
@@ -43,7 +45,21 @@ typedef struct probed {
     samples ns, read; /* read: CPU time of the client, an event */
 } probed;
 
-enum { CLOSED, WATCH, WATCH_FAR, CLOSED_AGAIN, WATCH_INTS, WATCH_TEXT, RESULT, STAT, STACK, REJECTED, PROBED_COUNT };
+enum {
+    CLOSED,
+    WATCH,
+    WATCH_FAR,
+    CLOSED_AGAIN,
+    WATCH_INTS,
+    WATCH_TEXT,
+    RESULT,
+    STAT,
+    STACK,
+    REJECTED,
+    TRACE,
+    OUTSIDE,
+    PROBED_COUNT
+};
 
 typedef struct table {
     app app;
@@ -107,7 +123,18 @@ static const table EMPTY = {
                              .what = "watch, the condition rejects",
                              .verb = RJ_WATCH,
                              .want = RJ_WANT_ARGS,
-                             .condition = "args.left < 0"}},
+                             .condition = "args.left < 0"},
+               [TRACE] = {.body = NONE,
+                          .key = "trace",
+                          .what = "trace, a call below the root",
+                          .verb = RJ_TRACE,
+                          .root = "Bench.Loops.None"},
+               [OUTSIDE] = {.body = NONE,
+                            .key = "trace-outside",
+                            .what = "trace, outside of any root",
+                            .verb = RJ_TRACE,
+                            .root = "Bench.Clocks.TwoTimestamps",
+                            .into = "Bench.Bodies.None"}},
 };
 
 static const char *const METHODS[] = {
@@ -273,6 +300,7 @@ static void measure_open(table *t, probed *p, rj_session *s)
     } else {
         sample(&p->ns, steady(t, t->plain[p->body].loop));
         if (p->verb == RJ_STAT) expected = (uint64_t)LONG_CALLS * ROUNDS;
+        if (p->verb == RJ_TRACE && !p->into) expected = ROUNDS; /* trees: a loop is one */
     }
     after = count(t, p, s);
     if (after.seen - before.seen != expected || after.dropped != before.dropped)
@@ -287,8 +315,11 @@ static void measure_probe(table *t, size_t i)
     rj_error e;
     rj_session *s = must_attach(t->app.pid, "rejit bench");
     must_instrument(s, &(rj_request){.verb = p->verb,
-                                     .patterns = &METHODS[p->body],
+                                     .patterns = p->root ? &p->root : &METHODS[p->body],
                                      .pattern_count = 1,
+                                     .levels = p->into ? 0 : 5,
+                                     .into = &p->into,
+                                     .into_count = p->into != NULL,
                                      .want = p->want,
                                      .condition = p->condition});
     if (!p->closed) must_gate(s, true);
@@ -369,6 +400,7 @@ static void print_targets(const table *t)
     print_figure(&(figure){.key = "rdtsc", .what = "two rdtsc alone", .unit = "ns", .of = &t->rdtsc});
     print_over("over-closed", "gate closed, over bare", &t->probed[CLOSED].ns, bare, 1);
     print_over("over-closed-again", "gate closed after use, over bare", &t->probed[CLOSED_AGAIN].ns, bare, 1);
+    print_over("over-trace", "trace, a call below the root, over bare", &t->probed[TRACE].ns, bare, 40);
     print_over("over-rdtsc", "enter and leave, over bare and two rdtsc", &over, &t->rdtsc, 5);
     print_figure(&(figure){.key = "events",
                            .what = "events a second from one core into the ring",

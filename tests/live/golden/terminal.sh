@@ -78,6 +78,13 @@ ok 'stat on a terminal: exit code' equal "$code" 0
 ok 'stat refreshes its table in place' grep -qP '\x1b\[[0-9]+A\x1b\[J' "$work/stat.out"
 ok 'stat leaves its last table' test "$(tail -5 "$work/stat.out" | grep -c 'Target.Work.Add')" = 1
 
+# ---- trace ----
+
+on_terminal trace trace "$pid" Target.Work.CallerTwo --count 1
+app call Work.CallerTwo
+gather trace
+ok 'trace on a terminal: the slowest call is marked' grep -qP '\x1b\[1m\x1b\[33m .*\x1b\[1mTarget\.Work\.Callee\(int\)\x1b\[0m' "$work/trace.out"
+
 # ---- stack ----
 
 on_terminal stack stack "$pid" Target.Work.Callee --count 1

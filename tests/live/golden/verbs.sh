@@ -321,7 +321,7 @@ ok 'doctor --json: every line is one JSON object' is_json "$work/doctor"
 check 'version' 0 --version <<'EOF'
 rejit 0.1.0
 EOF
-for verb in ps run attach find il asm watch stat stack list revert doctor; do
+for verb in ps run attach find il asm watch stat stack trace list revert doctor; do
     "$rejit" help "$verb" >"$work/help.out" 2>"$work/help.err"
     ok "help $verb" grep -q "rejit $verb" "$work/help.out"
     ok "help $verb: nothing else" test ! -s "$work/help.err"

@@ -136,7 +136,7 @@ static void help_is_never_a_mistake(void **state)
 static void all_streaming_verbs_share_their_options(void **state)
 {
     (void)state;
-    static const verb_id streams[] = {VERB_WATCH, VERB_STAT, VERB_STACK};
+    static const verb_id streams[] = {VERB_WATCH, VERB_STAT, VERB_STACK, VERB_TRACE};
     options o;
     for (size_t i = 0; i < RJ_COUNT(streams); i++) {
         assert_int_equal(parse(streams[i], &o, "1", "X", "-n", "5", "-t", "2", "--if", "x", "-j", "-m", "9", NULL), -1);
