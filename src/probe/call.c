@@ -67,13 +67,25 @@ intptr_t probe_enter(probe *p)
     return tok;
 }
 
+/*
+ * Does the condition hold? The agent may have been asked what is in the objects that it looks at: that is not the call's
+ * time, which begins anew.
+ */
+probe_verdict probe_decide(const probe *p, wire_event *tok)
+{
+    if (p->path_count && probe_paths_undecided(p, tok)) return PROBE_UNDECIDED;
+    if (!probe_condition(p->ops, p->op_count, tok)) return PROBE_FAILS;
+    if (p->path_count) tok->start = probe_now();
+    return PROBE_HOLDS;
+}
+
 /* As if the call had not been seen; where nobody can tell whether the condition holds, that is counted. */
-static void reject(probe_thread *t, const probe_frame *f, bool undecided)
+void probe_reject(probe_thread *t, probe_frame *f, probe_verdict v)
 {
     wire_slot *slot = &f->probe->sink->slot[t->index];
     slot->entered--;
-    slot->dropped += undecided;
-    t->top = f->below;
+    slot->dropped += v == PROBE_UNDECIDED;
+    probe_pop(t, f);
 }
 
 intptr_t probe_ready(wire_event *tok)
@@ -81,13 +93,9 @@ intptr_t probe_ready(wire_event *tok)
     probe_thread *t = probe_self();
     probe_frame *f = probe_frame_of(tok);
     probe *p = f->probe;
-    const bool undecided = p->path_count && probe_paths_undecided(p, tok);
-    if (!t) return (intptr_t)tok;
-    if (!undecided && probe_condition(p->ops, p->op_count, tok)) {
-        if (p->path_count) tok->start = probe_now(); /* the agent may have been asked: that is not the call's time */
-        return (intptr_t)tok;
-    }
-    if (probe_in(t, p->sink) && probe_surface(t, f)) reject(t, f, undecided);
+    const probe_verdict v = probe_decide(p, tok);
+    if (!t || v == PROBE_HOLDS) return (intptr_t)tok;
+    if (probe_in(t, p->sink) && probe_surface(t, f)) probe_reject(t, f, v);
     probe_out(t);
     return 0;
 }
@@ -135,7 +143,7 @@ static void complete(wire_event *tok, wire_event_kind kind)
         tok->elapsed = now - tok->start;
         probe_emit(t, f, kind, t->tid, kind == WIRE_EV_THROW ? probe_noted(t, f) : NULL);
         probe_ended(&p->sink->slot[t->index]);
-        t->top = f->below;
+        probe_pop(t, f);
     } else if (t->top && probe_surface(t, f)) {
         t->top = f->below;
     }
@@ -346,13 +354,13 @@ intptr_t probe_ready_stack(wire_event *tok)
     probe *p = f->probe;
     if (!t) return 0;
     if (probe_in(t, p->sink) && probe_surface(t, f)) {
-        const bool undecided = p->path_count && probe_paths_undecided(p, tok);
-        if (undecided || !probe_condition(p->ops, p->op_count, tok)) {
-            reject(t, f, undecided);
+        const probe_verdict verdict = probe_decide(p, tok);
+        if (verdict != PROBE_HOLDS) {
+            probe_reject(t, f, verdict);
         } else {
             write_stack(t, p, __builtin_frame_address(0), (uint64_t)__builtin_return_address(0));
             probe_ended(&p->sink->slot[t->index]);
-            t->top = f->below;
+            probe_pop(t, f);
         }
     }
     probe_out(t);

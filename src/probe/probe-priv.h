@@ -112,6 +112,9 @@ uint32_t probe_picture_span(uint8_t *out, uint32_t room, probe_typedref ref, int
 void probe_follow(probe_thread *t, probe_frame *f, int32_t slot, uint8_t *object);
 bool probe_only_followed(const probe *p, int32_t slot);
 bool probe_paths_undecided(const probe *p, const wire_event *tok);
+typedef enum probe_verdict { PROBE_HOLDS, PROBE_FAILS, PROBE_UNDECIDED } probe_verdict;
+probe_verdict probe_decide(const probe *p, wire_event *tok);
+void probe_reject(probe_thread *t, probe_frame *f, probe_verdict v); /* f: on top of the thread's stack */
 void probe_step_learn(probe_step *s, uint64_t type, uint32_t offset, uint32_t other); /* the agent's thread */
 /* True: an answer may have come. */
 bool probe_ask(probe_step *s, uint64_t type);

@@ -136,14 +136,12 @@ intptr_t probe_ready_trace(wire_event *tok)
     probe_frame *f = probe_frame_of(tok);
     const probe *p = f->probe;
     if (!t || f->tree != f) return (intptr_t)tok; /* in another's tree nothing is asked of it */
-    if (probe_condition(p->ops, p->op_count, tok)) {
+    const probe_verdict v = probe_decide(p, tok);
+    if (v == PROBE_HOLDS) {
         open_nodes(t, f);
         return (intptr_t)tok;
     }
-    if (probe_in(t, p->sink) && probe_surface(t, f)) {
-        p->sink->slot[t->index].entered--; /* as if it had not been seen */
-        probe_pop(t, f);
-    }
+    if (probe_in(t, p->sink) && probe_surface(t, f)) probe_reject(t, f, v);
     probe_out(t);
     return 0;
 }
