@@ -319,7 +319,8 @@ typedef enum rj_verb {
     RJ_WATCH = 1, /* an event for each call */
     RJ_STAT,      /* aggregated in the target: rj_stats */
     RJ_STACK,     /* an event with the callers for each call */
-    RJ_TRACE      /* an event with the calls below each call */
+    RJ_TRACE,     /* an event with the calls below each call */
+    RJ_THROWS     /* an event for each exception as it is thrown; no patterns */
 } rj_verb;
 
 enum { RJ_WANT_ARGS = 1, RJ_WANT_RESULT = 2, RJ_WANT_THIS = 4, RJ_WANT_THROWS_ONLY = 8, RJ_WANT_SYNC = 16 };
@@ -336,10 +337,11 @@ typedef struct rj_request {
     const char *condition;   /* "args.n > 100"; NULL: every call */
     bool reveal;             /* values whose names look secret come as they are */
     bool later;              /* nothing matching yet is fine: modules that load later may */
-    bool awaiters;   /* STACK: below a state machine that goes on, who awaits it, instead of who lets it go on */
-    bool lines;      /* STACK: the files and lines of frames: rj_call.places */
-    const char *pdb; /* lines: a PDB, or a folder of PDBs, to be looked into first; NULL: none */
-    uint32_t levels; /* TRACE: of calls below the methods that match; 0: only what `into` names */
+    bool awaiters;    /* STACK: below a state machine that goes on, who awaits it, instead of who lets it go on */
+    bool lines;       /* STACK, THROWS: the files and lines of frames: rj_call.places */
+    const char *pdb;  /* lines: a PDB, or a folder of PDBs, to be looked into first; NULL: none */
+    const char *type; /* THROWS: only exceptions of types whose name, with or without namespace, matches; NULL: all */
+    uint32_t levels;  /* TRACE: of calls below the methods that match; 0: only what `into` names */
     const char *const *into; /* TRACE: patterns of methods that are followed wherever they are called below */
     size_t into_count;
 } rj_request;
@@ -460,7 +462,7 @@ typedef struct rj_call {
     const char *exception;     /* THREW: its type; "" where not known */
     const char *message;       /* THREW: NULL where the field is null or not known */
     bool truncated;            /* some value is incomplete */
-    const char *const *frames; /* CALLED: callers, innermost first */
+    const char *const *frames; /* CALLED: callers, innermost first; THROWS: where it is thrown stands before them */
     size_t frame_count;
     const rj_place *places; /* of frames, as many; NULL: not asked for */
     size_t awaiting;        /* the last so many frames are not on the stack: each awaits what stands before it */

@@ -166,6 +166,13 @@ static clr_hresult on_inlining(void *self, clr_function_id caller, clr_function_
     return CLR_OK;
 }
 
+static clr_hresult on_exception_thrown(void *self, uintptr_t object)
+{
+    (void)self;
+    if (the_engine()) eng_exception_thrown(the_engine(), object);
+    return CLR_OK;
+}
+
 static clr_hresult on_dynamic_started(void *self, clr_function_id f)
 {
     (void)self;
@@ -224,6 +231,7 @@ static void fill_slots(void)
     profiler_slots[CLR_CB_JITCompilationStarted] = (slot_fn)on_jit_started;
     profiler_slots[CLR_CB_JITInlining] = (slot_fn)on_inlining;
     profiler_slots[CLR_CB_DynamicMethodJITCompilationStarted] = (slot_fn)on_dynamic_started;
+    profiler_slots[CLR_CB_ExceptionThrown] = (slot_fn)on_exception_thrown;
     profiler_slots[CLR_CB_DynamicMethodUnloaded] = (slot_fn)on_dynamic_unloaded;
 }
 

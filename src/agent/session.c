@@ -254,7 +254,7 @@ static void do_instrument(control *c, session *s, const wire_header *h, fields *
 {
     eng_result r = {0};
     err_t e = {0};
-    if (f->verb < WIRE_WATCH || f->verb > WIRE_TRACE || !f->pattern_count) {
+    if (f->verb < WIRE_WATCH || f->verb > WIRE_THROWS || (!f->pattern_count && f->verb != WIRE_THROWS)) {
         err_set(
             &e, ERR_USAGE, -1,
             "this agent (%s) does not know what is asked for: update it by restarting the process with a newer rejit",
@@ -281,7 +281,10 @@ static void do_instrument(control *c, session *s, const wire_header *h, fields *
         eng_result_free(&r);
         return;
     }
-    if (r.probes.n)
+    if (f->verb == WIRE_THROWS)
+        journal_line("pid %d: %s (pid %u, user %s) is told of exceptions", (int)getpid(), s->who.name, s->who.pid,
+                     s->who.user);
+    else if (r.probes.n)
         journal_line("pid %d: %s (pid %u, user %s) %s %zu methods: %s%s", (int)getpid(), s->who.name, s->who.pid,
                      s->who.user, verb_name(f->verb), r.probes.n, f->patterns[0], f->pattern_count > 1 ? " ..." : "");
     const probe_sink *sink = eng_client_sink(s->client);

@@ -20,6 +20,7 @@ typedef enum verb_id {
     VERB_STAT,
     VERB_STACK,
     VERB_TRACE,
+    VERB_THROWS,
     VERB_LIST,
     VERB_REVERT,
     VERB_DOCTOR,
@@ -30,8 +31,8 @@ typedef enum verb_id {
 typedef struct options {
     bool json, no_args, result, self, throws, sync, reveal, all, yes, children, diff, hist, no_lines, async, help;
     uint64_t slow_ns, count, duration_ms, interval_ms; /* count 0, duration 0: not given */
-    uint32_t depth, max_methods;
-    const char *condition, *output, *log, *pdb;
+    uint32_t depth, max_methods, frames;
+    const char *condition, *output, *log, *pdb, *type;
     VEC(const char *) watched; /* run --watch */
     VEC(const char *) into;    /* trace */
     uint32_t levels;           /* trace --deep */
@@ -109,6 +110,7 @@ typedef struct stream {
     rj_session *s;
     rj_request request;
     int fd;           /* where lines go */
+    const char *what; /* is counted: "call" */
     bool count_calls; /* --count counts calls handed out (watch, stack), not those of the target */
     out_style style;
     void *own;
@@ -135,6 +137,14 @@ void stream_end(stream *st, const char *reason);
 /* The end line alone, over these totals. */
 void stream_say_end(stream *st, const rj_totals *t, const char *reason);
 
+/* ---- no_pdbs.c: a stream whose frames have lines; `own` points to, or begins with, this ---- */
+typedef struct no_pdbs {
+    buf_t names; /* of modules without a PDB, in words */
+    unsigned count;
+} no_pdbs;
+bool no_pdbs_news(stream *st, const rj_news *n);
+void no_pdbs_say(stream *st); /* at the end */
+
 /* ---- verbs ---- */
 int verb_ps(const options *o);
 int verb_run(const options *o);
@@ -146,6 +156,7 @@ int verb_watch(const options *o);
 int verb_stat(const options *o);
 int verb_stack(const options *o);
 int verb_trace(const options *o);
+int verb_throws(const options *o);
 int verb_list(const options *o);
 int verb_revert(const options *o);
 int verb_doctor(const options *o);

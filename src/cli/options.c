@@ -11,6 +11,7 @@
 enum {
     WATCHES = 1u << VERB_WATCH | 1u << VERB_RUN,
     STREAMS = WATCHES | 1u << VERB_STAT | 1u << VERB_STACK | 1u << VERB_TRACE,
+    LINED = 1u << VERB_STACK | 1u << VERB_THROWS,
     LISTINGS = 1u << VERB_IL | 1u << VERB_ASM,
     LISTS = 1u << VERB_PS | 1u << VERB_ATTACH | 1u << VERB_FIND | LISTINGS | 1u << VERB_LIST | 1u << VERB_DOCTOR |
             1u << VERB_REVERT,
@@ -46,6 +47,8 @@ enum id {
     O_DEEP,
     O_INTO,
     O_MIN,
+    O_TYPE,
+    O_FRAMES,
     O_HELP,
 };
 
@@ -66,13 +69,13 @@ static const struct {
     {"depth", "N", "show the fields of objects, N levels deep (0)", O_DEPTH, WATCHES, 'd'},
     {"sync", NULL, "async methods: only up to the return of the task", O_SYNC, WATCHES | 1u << VERB_STAT, 0},
     {"reveal", NULL, "show values whose names look secret, instead of ***", O_REVEAL, WATCHES, 0},
-    {"count", "N", "end after N calls", O_COUNT, STREAMS, 'n'},
-    {"duration", "S", "end after S seconds (a fraction is fine)", O_DURATION, STREAMS, 't'},
+    {"count", "N", "end after N calls", O_COUNT, STREAMS | 1u << VERB_THROWS, 'n'},
+    {"duration", "S", "end after S seconds (a fraction is fine)", O_DURATION, STREAMS | 1u << VERB_THROWS, 't'},
     {"interval", "S", "refresh every S seconds (1)", O_INTERVAL, 1u << VERB_STAT, 'i'},
     {"hist", NULL, "a histogram of the times of each method, at the end", O_HIST, 1u << VERB_STAT, 0},
     {"if", "CONDITION", "only calls for which this holds: 'args.n > 100 && name == \"x\"'", O_IF, STREAMS, 0},
-    {"pdb", "PATH", "a PDB, or a folder of PDBs, to look for files and lines in first", O_PDB, 1u << VERB_STACK, 0},
-    {"no-lines", NULL, "methods only, without files and lines", O_NO_LINES, 1u << VERB_STACK, 0},
+    {"pdb", "PATH", "a PDB, or a folder of PDBs, to look for files and lines in first", O_PDB, LINED, 0},
+    {"no-lines", NULL, "methods only, without files and lines", O_NO_LINES, LINED, 0},
     {"async", NULL, "go on with who awaits, where an async method goes on after an await", O_ASYNC, 1u << VERB_STACK,
      0},
     {"deep", "N", "follow calls N levels deep (1)", O_DEEP, 1u << VERB_TRACE, 0},
@@ -80,13 +83,16 @@ static const struct {
      1u << VERB_TRACE, 0},
     {"min", "TIME", "only trees that take at least TIME: 1ms, 250us, 2s (without a unit ms)", O_MIN, 1u << VERB_TRACE,
      0},
+    {"type", "PATTERN", "only exceptions of types whose name, with or without namespace, matches", O_TYPE,
+     1u << VERB_THROWS, 0},
+    {"frames", "N", "show N lines of each stack (10)", O_FRAMES, 1u << VERB_THROWS, 0},
     {"max-methods", "N", "instrument or list up to N methods (1000)", O_MAX, STREAMS | 1u << VERB_FIND, 'm'},
     {"max-methods", "N", "show up to N methods (20)", O_MAX, LISTINGS, 'm'},
     {"diff", NULL, "only what instrumentation has changed", O_DIFF, LISTINGS, 0},
     {"all", NULL, "everybody's instrumentation, not only this user's", O_ALL, 1u << VERB_REVERT, 'a'},
     {"yes", NULL, "do not ask", O_YES, 1u << VERB_REVERT, 'y'},
     {"log", "LEVEL", "what the agent logs: off, error, warning, info, debug", O_LOG, 1u << VERB_ATTACH, 0},
-    {"json", NULL, "one JSON object a line", O_JSON, STREAMS | LISTS, 'j'},
+    {"json", NULL, "one JSON object a line", O_JSON, STREAMS | LISTS | 1u << VERB_THROWS, 'j'},
     {"help", NULL, "print this", O_HELP, EVERY, 'h'},
 };
 
@@ -152,6 +158,10 @@ static bool take_number(options *o, int id, const char *arg)
     case O_DURATION: return fraction(arg, 1e3, &o->duration_ms) && o->duration_ms > 0;
     case O_INTERVAL: return fraction(arg, 1e3, &o->interval_ms) && o->interval_ms >= 10;
     case O_COUNT: return whole(arg, UINT64_MAX / 2, &o->count) && o->count > 0;
+    case O_FRAMES:
+        if (!whole(arg, 64, &v)) return false;
+        o->frames = (uint32_t)v;
+        return true;
     case O_MIN: return duration(arg, &o->slow_ns);
     case O_DEEP:
         if (!whole(arg, 64, &v)) return false;
@@ -176,6 +186,7 @@ static const char *expected(int id)
     case O_DURATION: return "seconds, such as 10 or 0.5";
     case O_INTERVAL: return "seconds, at least 0.01";
     case O_DEPTH: return "a number from 0 to 16";
+    case O_FRAMES: return "a number from 0 to 64";
     case O_DEEP: return "a number from 0 to 64";
     case O_MIN: return "a time, such as 1ms, 250us or 2s";
     case O_MAX: return "a number from 1 to 1000000";
@@ -203,6 +214,7 @@ static bool take(options *o, int id, const char *arg)
     case O_OUTPUT: o->output = arg; return true;
     case O_LOG: o->log = arg; return true;
     case O_PDB: o->pdb = arg; return true;
+    case O_TYPE: o->type = arg; return true;
     case O_NO_LINES: o->no_lines = true; return true;
     case O_ASYNC: o->async = true; return true;
     case O_WATCH:
@@ -278,7 +290,7 @@ int options_parse(verb_id id, int argc, char **argv, options *o)
         if (table[i].arg) briefs[m++] = ':';
     }
     briefs[m] = 0;
-    *o = (options){.interval_ms = 1000, .levels = 1, .max_methods = 1u << id & LISTINGS ? 20 : 1000};
+    *o = (options){.interval_ms = 1000, .frames = 10, .levels = 1, .max_methods = 1u << id & LISTINGS ? 20 : 1000};
     opterr = 0;
     optind = 0; /* glibc: begin anew, its ordering included */
     for (int c; (c = getopt_long(argc, argv, briefs, longs, NULL)) != -1;) {

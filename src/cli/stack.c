@@ -4,34 +4,16 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define NAMED_MOST 5u /* modules without a PDB */
-
+/* The first member is what no_pdbs.c looks for. */
 typedef struct own {
+    no_pdbs without;
     out_tree *tree;
-    buf_t without; /* modules without a PDB, in words */
-    unsigned without_count;
 } own;
 
 static bool add(stream *st, const rj_call *c)
 {
     own *o = st->own;
     return out_tree_add(o->tree, c);
-}
-
-/* On standard error with --json as well: the objects say nothing where nothing is known. */
-static bool news(stream *st, const rj_news *n)
-{
-    own *o = st->own;
-    if (n->kind == RJ_NOTICE_NO_LINES) {
-        console_say("%s", n->text);
-        return true;
-    }
-    if (n->kind != RJ_NOTICE_NO_PDB) return false;
-    if (o->without_count++ < NAMED_MOST) {
-        if (o->without.n) buf_str(&o->without, ", ");
-        out_safe_text(&o->without, n->refusal.module);
-    }
-    return true;
 }
 
 static bool tick(stream *st, uint64_t now_ms)
@@ -43,15 +25,6 @@ static bool tick(stream *st, uint64_t now_ms)
     return true;
 }
 
-static void say_without(own *o)
-{
-    if (o->without_count > NAMED_MOST) buf_printf(&o->without, " and %u more", o->without_count - NAMED_MOST);
-    if (o->without_count)
-        console_say("no PDB was found for %s: their frames have no lines (--pdb PATH says where to look)",
-                    buf_cstr(&o->without));
-    buf_free(&o->without);
-}
-
 static void finish(stream *st)
 {
     own *o = st->own;
@@ -60,7 +33,7 @@ static void finish(stream *st)
         out_tree_json(&st->line, o->tree, rj_session_state(st->s)->pid);
     else
         out_tree_text(&st->line, o->tree, &st->style);
-    say_without(o);
+    no_pdbs_say(st);
 }
 
 int verb_stack(const options *o)
@@ -78,7 +51,7 @@ int verb_stack(const options *o)
     st.style.narrow = isatty(st.fd);
     st.own = &mine;
     st.call = add;
-    st.news = news;
+    st.news = no_pdbs_news;
     st.tick = tick;
     st.finish = finish;
     if (mine.tree) {

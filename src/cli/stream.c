@@ -19,7 +19,7 @@ static bool asks_for_dynamic(const rj_request *r)
 
 void stream_init(stream *st, const options *o, rj_session *s, rj_verb what)
 {
-    *st = (stream){.o = o, .s = s, .fd = STDOUT_FILENO, .count_calls = true, .limit = o->count};
+    *st = (stream){.o = o, .s = s, .fd = STDOUT_FILENO, .what = "call", .count_calls = true, .limit = o->count};
     st->request = (rj_request){.verb = what,
                                .patterns = (const char *const *)o->args + 1,
                                .pattern_count = o->arg_count - 1,
@@ -28,7 +28,7 @@ void stream_init(stream *st, const options *o, rj_session *s, rj_verb what)
                                .reveal = o->reveal};
     st->request.later = asks_for_dynamic(&st->request);
     if (o->sync) st->request.want |= RJ_WANT_SYNC;
-    if (what == RJ_WATCH || what == RJ_TRACE) st->request.calls_a_second = LINES_A_SECOND;
+    if (what == RJ_WATCH || what == RJ_TRACE || what == RJ_THROWS) st->request.calls_a_second = LINES_A_SECOND;
     st->style.colour = !o->json && console_colour(st->fd);
 }
 
@@ -96,6 +96,8 @@ static void say_start(stream *st, const rj_probes *p)
     if (asked)
         console_say("%zu method%s of process %d%s; Ctrl-C ends", asked, asked == 1 ? "" : "s",
                     rj_session_state(st->s)->pid, called);
+    else if (st->request.verb == RJ_THROWS)
+        console_say("exceptions of process %d; Ctrl-C ends", rj_session_state(st->s)->pid);
     else if (asks_for_dynamic(&st->request))
         console_say("waits for such methods of process %d to be compiled; Ctrl-C ends", rj_session_state(st->s)->pid);
 }
@@ -110,7 +112,7 @@ int stream_start(stream *st)
     if (!ok) return target_refused(st->o, &e);
     say_start(st, &p);
     st->began_ms = clock_ms();
-    if (p.methods || st->request.later) return -1;
+    if (p.methods || st->request.later || st->request.verb == RJ_THROWS) return -1;
     stream_end(st, "refused");
     return EXIT_REFUSED;
 }
@@ -125,7 +127,7 @@ static void say_totals(const stream *st, const rj_totals *t, const char *reason)
 {
     buf_t b = {0};
     out_count(&b, t->calls);
-    buf_printf(&b, " call%s", t->calls == 1 ? "" : "s");
+    buf_printf(&b, " %s%s", st->what, t->calls == 1 ? "" : "s");
     if (t->dropped) {
         buf_str(&b, ", ");
         out_count(&b, t->dropped);

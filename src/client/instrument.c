@@ -5,7 +5,7 @@
 
 #define MOST_METHODS 1000u
 
-_Static_assert((int)RJ_WATCH == (int)WIRE_WATCH && (int)RJ_TRACE == (int)WIRE_TRACE, "verbs travel as they are");
+_Static_assert((int)RJ_WATCH == (int)WIRE_WATCH && (int)RJ_THROWS == (int)WIRE_THROWS, "verbs travel as they are");
 _Static_assert((int)RJ_WANT_ARGS == (int)WIRE_WANT_ARGS && (int)RJ_WANT_SYNC == (int)WIRE_WANT_SYNC, "and so do wants");
 
 static void put_request(rj_session *s, const rj_request *q, buf_t *b)
@@ -78,7 +78,8 @@ bool rj_instrument(rj_session *s, const rj_request *request, rj_probes *out, rj_
 {
     err_t *e = ERR(error);
     if (s->instrumented) return err_set(e, ERR_USAGE, -1, "this session has instrumented already");
-    if (!request->pattern_count) return err_set(e, ERR_USAGE, -1, "no pattern was given");
+    const bool throws = request->verb == RJ_THROWS;
+    if (!request->pattern_count && !throws) return err_set(e, ERR_USAGE, -1, "no pattern was given");
     buf_t b = {0};
     wire_reader r;
     const char *pdb;
@@ -98,7 +99,10 @@ bool rj_instrument(rj_session *s, const rj_request *request, rj_probes *out, rj_
     size_t refused;
     if (!probes_read(s, all, &out->methods, &refused) || !collect_notes(s, out))
         return err_set(e, ERR_MEMORY, -1, "out of memory");
-    if (!out->methods && !refused && !request->later) return no_match(request, all, e);
+    if (throws)
+        out->methods = 0; /* what stands for the exceptions is none */
+    else if (!out->methods && !refused && !request->later)
+        return no_match(request, all, e);
     if (s->memory_fd >= 0 && !s->memory.base) {
         int fd = s->memory_fd;
         s->memory_fd = -1;
@@ -108,6 +112,7 @@ bool rj_instrument(rj_session *s, const rj_request *request, rj_probes *out, rj_
     s->wanted = *request;
     s->wanted.patterns = NULL;
     s->wanted.condition = NULL;
+    s->wanted.type = request->type ? arena_strdup(&s->own, request->type) : NULL;
     s->wanted.into = NULL;
     s->wanted.pdb = pdb;
     s->instrumented = true;

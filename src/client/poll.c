@@ -2,6 +2,7 @@
 #include "client/client-priv.h"
 #include "client/sock.h"
 
+#include <fnmatch.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -238,6 +239,7 @@ static rj_outcome outcome_of(uint8_t kind)
 {
     switch (kind) {
     case WIRE_EV_THROW:
+    case WIRE_EV_THROWN:
     case WIRE_EV_MARK: return RJ_THREW;
     case WIRE_EV_TAIL: return RJ_TAIL_CALLED;
     case WIRE_EV_STACK: return RJ_CALLED;
@@ -249,7 +251,7 @@ static rj_outcome outcome_of(uint8_t kind)
 static void read_head(rj_session *s, const probe_info *p, const wire_event *v, rj_call *c)
 {
     c->time = memory_time(&s->memory, v->start);
-    c->elapsed = v->kind == WIRE_EV_STACK ? 0 : memory_ns(&s->memory, v->elapsed);
+    c->elapsed = v->kind == WIRE_EV_STACK || v->kind == WIRE_EV_THROWN ? 0 : memory_ns(&s->memory, v->elapsed);
     c->pid = s->pid;
     c->thread = v->tid;
     c->probe = v->probe;
@@ -329,7 +331,7 @@ static void read_call(rj_session *s, arena *a, const probe_info *p, const uint8_
     wire_event v;
     memcpy(&v, event, sizeof v);
     read_head(s, p, &v, c);
-    if (c->outcome == RJ_CALLED)
+    if (c->outcome == RJ_CALLED || v.kind == WIRE_EV_THROWN)
         read_frames(s, a, event, size, &v, c);
     else
         read_values(s, a, p, event, size, c);
@@ -349,14 +351,23 @@ static void learn(rj_session *s, const uint8_t *event, uint32_t size)
     arena_free(&a);
 }
 
+/* THROWS: is it of a type that was asked for? */
+static bool is_wanted(const rj_session *s, const rj_call *c)
+{
+    const char *pattern = s->wanted.type, *dot = strrchr(c->exception, '.');
+    if (!pattern || s->wanted.verb != RJ_THROWS) return true;
+    return fnmatch(pattern, c->exception, 0) == 0 || (dot && fnmatch(pattern, dot + 1, 0) == 0);
+}
+
 static bool deliver(rj_session *s, const rj_handlers *h, const probe_info *p, const uint8_t *event, uint32_t size)
 {
     arena a = s->scratch;
     s->scratch = (arena){0}; /* a handler may poll again */
     rj_call c;
     read_call(s, &a, p, event, size, &c);
-    s->delivered++;
-    bool more = h->call(h->owner, &c);
+    const bool wanted = is_wanted(s, &c);
+    s->delivered += wanted;
+    bool more = !wanted || h->call(h->owner, &c);
     arena_free(&s->scratch);
     arena_reset(&a);
     s->scratch = a;
@@ -376,7 +387,8 @@ static bool over_rate(rj_session *s)
 
 static bool is_call(uint8_t kind)
 {
-    return kind == WIRE_EV_RETURN || kind == WIRE_EV_THROW || kind == WIRE_EV_TAIL || kind == WIRE_EV_STACK;
+    return kind == WIRE_EV_RETURN || kind == WIRE_EV_THROW || kind == WIRE_EV_TAIL || kind == WIRE_EV_STACK ||
+           kind == WIRE_EV_THROWN;
 }
 
 typedef struct round {

@@ -39,6 +39,7 @@ enum {
     CLR_MONITOR_MODULE_LOADS = 0x4,
     CLR_MONITOR_ASSEMBLY_LOADS = 0x8,
     CLR_MONITOR_JIT_COMPILATION = 0x20,
+    CLR_MONITOR_EXCEPTIONS = 0x40,
     CLR_ENABLE_REJIT = 0x40000,
     CLR_MONITOR_DYNAMIC_UNLOADS = 0x4, /* of the high word */
     CLR_ENABLE_STACKS = 0x10000000,    /* DoStackSnapshot */
@@ -331,6 +332,7 @@ enum clr_callback_slot {
     CLR_CB_JITCompilationStarted = 23,
     CLR_CB_JITCompilationFinished = 24,
     CLR_CB_JITInlining = 28,
+    CLR_CB_ExceptionThrown = 54,
     CLR_CB_InitializeForAttach = 80,
     CLR_CB_ProfilerAttachComplete = 81,
     CLR_CB_ReJITCompilationStarted = 83,

@@ -71,6 +71,7 @@ void eng_gate(eng *g, eng_client *c, bool open)
 {
     pthread_mutex_lock(&g->transaction);
     c->open = open;
+    if (c->throws) set_gate(c->throws, open);
     set_gates(g, c, open);
     if (c->sink) probe_clock_publish(c->sink->memory);
     pthread_mutex_unlock(&g->transaction);
@@ -85,6 +86,7 @@ probe_sink *eng_client_sink(eng_client *c)
 static bool take_out(eng *g, eng_client *c, err_t *e)
 {
     c->open = false;
+    eng_throws_end(g, c);
     eng_wishes_free(g, c);
     eng_remove_layers(g, eng_is_clients, c);
     bool ok = eng_settle(g, e);

@@ -157,9 +157,12 @@ struct eng_client {
     bool open;
     probe_sink *sink; /* NULL before the first eng_instrument; probes point to it (keep.c) */
     uint32_t next_probe;
+    probe *throws; /* for exceptions; NULL: not wanted */
     eng_wish *wishes;
     eng_news *news, *last_news; /* NULL where there is none; guarded by the ledger lock */
 };
+
+#define ENG_THROWS_MOST 8u
 
 struct eng {
     clr_info *info;
@@ -216,16 +219,18 @@ struct eng {
     bool early_tried, early_refused;
     char early_why[256]; /* refused */
     uint32_t stubs_used;
-    uint32_t ending;           /* ledger lock: versions that nobody wants and whose hosts have not gone yet */
-    uint32_t collect_at;       /* so many of them are reason to collect. The helpers' thread's own */
-    bool hooked;               /* ledger lock: the JIT hook is in, and the runtime tells of dynamic methods */
-    bool swept;                /* transaction lock: those that were compiled earlier have been looked for */
-    bool inliners_needed;      /* ledger lock: a method that may be inlined has a layer, or is about to get one */
-    bool inliners_noted;       /* ledger lock: since none are needed any more */
-    bool armed;                /* transaction lock: the runtime has been asked for the callbacks that ReJIT needs */
-    bool debugged;             /* transaction lock: a managed debugger is attached */
-    bool hides;                /* transaction lock: woven bodies hide their locals from the metadata */
-    bool hot_reload;           /* the process was started with Edit and Continue for Debug builds */
+    uint32_t ending;      /* ledger lock: versions that nobody wants and whose hosts have not gone yet */
+    uint32_t collect_at;  /* so many of them are reason to collect. The helpers' thread's own */
+    bool hooked;          /* ledger lock: the JIT hook is in, and the runtime tells of dynamic methods */
+    bool swept;           /* transaction lock: those that were compiled earlier have been looked for */
+    bool inliners_needed; /* ledger lock: a method that may be inlined has a layer, or is about to get one */
+    bool inliners_noted;  /* ledger lock: since none are needed any more */
+    bool armed;           /* transaction lock: the runtime has been asked for the callbacks that ReJIT needs */
+    bool debugged;        /* transaction lock: a managed debugger is attached */
+    bool hides;           /* transaction lock: woven bodies hide their locals from the metadata */
+    bool hot_reload;      /* the process was started with Edit and Continue for Debug builds */
+    probe *throws[ENG_THROWS_MOST]; /* of clients that want to know of exceptions; changed under the transaction lock */
+    bool hears_throws;
     uint64_t jitted_of;        /* transaction lock: number of the transaction that looked for jitted methods last */
     bool jitted_known;         /* and found them */
     uint64_t uncovered;        /* transaction lock: how often methods went back that may have inlined parked ones */
@@ -335,6 +340,13 @@ const char *eng_state_text(const eng_method *m);
 /* wish.c */
 /* Who needs to hear that code made at run time has ended. Under the transaction lock; e may be NULL. */
 enum { ENG_HEARS_DYNAMICS = 1, ENG_HEARS_HOSTS = 2 };
+/* The same for exceptions. */
+bool eng_hear_throws(eng *g, bool hears, err_t *e);
+bool eng_open_sink(eng_client *c, const eng_request *r, size_t found, err_t *e);
+
+/* thrown.c; under the transaction lock */
+bool eng_instrument_throws(eng *g, eng_client *c, const eng_request *r, eng_result *out, err_t *e);
+void eng_throws_end(eng *g, eng_client *c);
 bool eng_hear_unloads(eng *g, unsigned who, bool hears, err_t *e);
 void eng_wishes_free(eng *g, eng_client *c);
 

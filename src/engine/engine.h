@@ -188,6 +188,8 @@ void eng_rejit_finished(eng *g, clr_function_id function, clr_rejit_id rejit, cl
 void eng_rejit_error(eng *g, clr_module_id module, uint32_t token, clr_hresult hr);
 void eng_jit_started(eng *g, clr_function_id function);
 bool eng_may_inline(eng *g, clr_function_id callee);
+/* On the thread that throws, which is in cooperative mode. */
+void eng_exception_thrown(eng *g, uintptr_t object);
 void eng_dynamic_started(eng *g, clr_function_id id);
 void eng_dynamic_unloaded(eng *g, clr_function_id id);
 /* Is there something that eng_tick has to do later, though no client is there? */

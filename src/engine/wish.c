@@ -130,7 +130,7 @@ static bool scan_all(eng *g, eng_wish *w, const eng_request *r, eng_hits *h, eng
 
 /* The statistics' place is a matrix of threads and methods: it is made for those that are there, not for all that a
  * generous limit allows. */
-static bool open_sink(eng_client *c, const eng_request *r, size_t found, err_t *e)
+bool eng_open_sink(eng_client *c, const eng_request *r, size_t found, err_t *e)
 {
     probe_sink sink;
     uint32_t stats = r->verb == WIRE_STAT ? (uint32_t)RJ_MIN((size_t)r->most, found + STATS_SPARE) : 0;
@@ -139,6 +139,12 @@ static bool open_sink(eng_client *c, const eng_request *r, size_t found, err_t *
     if (c->sink) return true;
     probe_sink_close(&sink);
     return err_set(e, ERR_MEMORY, -1, "out of memory");
+}
+
+static clr_hresult tell_events(eng *g)
+{
+    const uint32_t throws = g->hears_throws ? CLR_MONITOR_EXCEPTIONS : 0;
+    return g->info->vt->SetEventMask2(g->info, g->events | throws, g->unload_hearers ? CLR_MONITOR_DYNAMIC_UNLOADS : 0);
 }
 
 /*
@@ -150,10 +156,10 @@ static bool arm(eng *g, err_t *e)
 {
     if (g->armed) return true;
     g->events = ENG_EVENTS;
-    clr_hresult hr = g->info->vt->SetEventMask(g->info, g->events);
+    clr_hresult hr = tell_events(g);
     if (hr < 0) {
         g->events &= ~(uint32_t)CLR_ENABLE_STACKS; /* not worth a refusal */
-        hr = g->info->vt->SetEventMask(g->info, g->events);
+        hr = tell_events(g);
     }
     if (hr < 0)
         return err_set(e, ERR_RUNTIME, -1,
@@ -166,11 +172,22 @@ static bool arm(eng *g, err_t *e)
 
 bool eng_hear_unloads(eng *g, unsigned who, bool hears, err_t *e)
 {
-    const unsigned hearers = hears ? g->unload_hearers | who : g->unload_hearers & ~who;
-    clr_hresult hr = g->info->vt->SetEventMask2(g->info, g->events, hearers ? CLR_MONITOR_DYNAMIC_UNLOADS : 0);
-    if (hr < 0) return err_set(e, ERR_RUNTIME, -1, "the runtime does not tell when code ends (%08x)", (unsigned)hr);
-    g->unload_hearers = hearers;
-    return true;
+    const unsigned before = g->unload_hearers;
+    g->unload_hearers = hears ? before | who : before & ~who;
+    clr_hresult hr = tell_events(g);
+    if (hr >= 0) return true;
+    g->unload_hearers = before;
+    return err_set(e, ERR_RUNTIME, -1, "the runtime does not tell when code ends (%08x)", (unsigned)hr);
+}
+
+bool eng_hear_throws(eng *g, bool hears, err_t *e)
+{
+    const bool before = g->hears_throws;
+    g->hears_throws = hears;
+    clr_hresult hr = tell_events(g);
+    if (hr >= 0) return true;
+    g->hears_throws = before;
+    return err_set(e, ERR_RUNTIME, -1, "the runtime does not tell of exceptions (%08x)", (unsigned)hr);
 }
 
 static bool wants_awaiters(const eng_request *r)
@@ -189,13 +206,18 @@ static bool add_resuming(eng *g, eng_hits *h, err_t *e)
 bool eng_instrument(eng *g, eng_client *c, const eng_request *r, eng_result *out, err_t *e)
 {
     pthread_mutex_lock(&g->transaction);
+    if (r->verb == WIRE_THROWS) {
+        bool told = arm(g, e) && eng_instrument_throws(g, c, r, out, e);
+        pthread_mutex_unlock(&g->transaction);
+        return told;
+    }
     eng_wish *w = wish_new(g, r, e);
     eng_hits h = {.module = NULL};
     uint32_t first = c->next_probe;
     g->under_way = true;
     bool ok = w && arm(g, e) && (!w->dynamic_count || eng_hook_on(g, e)) && scan_all(g, w, r, &h, out, e);
     size_t found = h.found.n;
-    ok = ok && (c->sink || open_sink(c, r, found, e));
+    ok = ok && (c->sink || eng_open_sink(c, r, found, e));
     ok = ok && (r->verb != WIRE_TRACE || !found || eng_add_callees(g, w, &h, out, e));
     ok = ok && (!wants_awaiters(r) || !(found || w->dynamic_count) || add_resuming(g, &h, e));
     ok = ok && (!h.found.n || eng_add_layers(g, c, w, h.found.v, h.found.n, out, e));

@@ -175,6 +175,16 @@ void out_json_exception(buf_t *b, const rj_call *c)
     buf_u8(b, '}');
 }
 
+void out_json_place(buf_t *b, const rj_place *at)
+{
+    buf_u8(b, '{');
+    if (*at->file) {
+        key_text(b, "file", at->file);
+        key_u64(b, "line", at->line);
+    }
+    buf_u8(b, '}');
+}
+
 void out_json_call(buf_t *b, const rj_call *c)
 {
     buf_u8(b, '{');

@@ -47,6 +47,9 @@ void out_call(buf_t *b, const rj_call *c, const out_style *style);
 /* The call's line, and below it what it called. */
 void out_trace(buf_t *b, const rj_call *c, const out_style *style);
 
+/* The exception's line, and up to so many lines of its stack. */
+void out_thrown(buf_t *b, const rj_call *c, size_t frames, const out_style *style);
+
 typedef struct out_rate {
     double seconds;         /* since `before` was taken */
     const rj_stats *before; /* may be NULL */
@@ -114,6 +117,9 @@ void out_json_refused(buf_t *b, const rj_refusal *r);
 void out_json_news(buf_t *b, const rj_news *n);
 void out_json_call(buf_t *b, const rj_call *c);
 void out_json_trace(buf_t *b, const rj_call *c);
+void out_json_thrown(buf_t *b, const rj_call *c);
+/* {"file":...,"line":...}, {} where it is not known */
+void out_json_place(buf_t *b, const rj_place *at);
 /* hist: with the histogram. */
 void out_json_stat(buf_t *b, const rj_stat *s, int32_t pid, uint64_t time, double calls_a_second, bool hist);
 void out_json_end(buf_t *b, const rj_totals *t, const char *reason);

@@ -174,17 +174,6 @@ typedef struct stacks {
     VEC(const node *) path; /* the method, and its callers up to here */
 } stacks;
 
-static void put_json_place(buf_t *b, const node *n)
-{
-    buf_u8(b, '{');
-    if (*n->file) {
-        buf_str(b, "\"file\":");
-        out_json_text(b, n->file);
-        buf_printf(b, ",\"line\":%u", n->line);
-    }
-    buf_u8(b, '}');
-}
-
 static void put_stack(const stacks *s, uint64_t count)
 {
     buf_t *b = s->b;
@@ -201,7 +190,7 @@ static void put_stack(const stacks *s, uint64_t count)
         awaiting += s->path.v[i]->awaits;
         if (!s->placed) continue;
         if (i > 1) buf_u8(b, ',');
-        put_json_place(b, s->path.v[i]);
+        out_json_place(b, &(rj_place){s->path.v[i]->file, s->path.v[i]->line});
     }
     buf_u8(b, ']');
     if (awaiting) buf_printf(b, ",\"awaiting\":%zu", awaiting);

@@ -68,8 +68,8 @@ intptr_t probe_enter(probe *p)
 }
 
 /*
- * Does the condition hold? The agent may have been asked what is in the objects that it looks at: that is not the call's
- * time, which begins anew.
+ * Does the condition hold? The agent may have been asked what is in the objects that it looks at: that is not the
+ * call's time, which begins anew.
  */
 probe_verdict probe_decide(const probe *p, wire_event *tok)
 {
@@ -286,10 +286,7 @@ void probe_span(wire_event *tok, int32_t slot, probe_typedref ref, int32_t eleme
     append(tok, slot, take_span, &(span_args){ref, element});
 }
 
-#define FRAMES_MOST 64u
-
-/* Free memory of the thread's own for an event; NULL where there is little left. */
-static wire_event *free_room(const probe_thread *t)
+wire_event *probe_free_room(const probe_thread *t)
 {
     uint8_t *at = t->top ? (uint8_t *)&t->top->event + ((t->top->end + 15u) & ~15u) : t->stack;
     return at + WIRE_EVENT_MOST <= t->stack + PROBE_STACK_SIZE ? (wire_event *)(void *)at : NULL;
@@ -303,11 +300,11 @@ static wire_event *free_room(const probe_thread *t)
 static void write_stack(probe_thread *t, const probe *p, const uint64_t *frame, uint64_t instance)
 {
     wire_event own, *v = &own;
-    uint64_t frames[FRAMES_MOST];
+    uint64_t frames[PROBE_FRAMES_MOST];
     unsigned inner = 0;
     uint32_t size = sizeof *v, most = WIRE_EVENT_MOST - (uint32_t)sizeof *v - (uint32_t)sizeof frames;
     const probe_frame *resumed = probe_resumed_frame(t, p->sink, (uint64_t)frame);
-    wire_event *room = resumed ? free_room(t) : NULL;
+    wire_event *room = resumed ? probe_free_room(t) : NULL;
     if (room)
         v = room;
     else
@@ -318,7 +315,7 @@ static void write_stack(probe_thread *t, const probe *p, const uint64_t *frame, 
     v->tid = t->tid;
     v->start = probe_now();
     v->instance = instance;
-    unsigned n = probe_walk(t, frame[0], frames, FRAMES_MOST, resumed ? resumed->sp : 0, &inner);
+    unsigned n = probe_walk(t, frame[0], frames, PROBE_FRAMES_MOST, resumed ? resumed->sp : 0, &inner);
     v->frames = (uint16_t)n;
     if (resumed) {
         uint32_t blob = probe_awaiters((uint8_t *)(v + 1), most, resumed);

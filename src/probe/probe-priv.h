@@ -106,6 +106,9 @@ uint32_t probe_picture_value(uint8_t *out, uint32_t room, probe_typedref ref, un
 uint32_t probe_picture_span(uint8_t *out, uint32_t room, probe_typedref ref, int32_t element, unsigned depth,
                             bool *cut);
 
+/* Free memory of the thread's own for an event; NULL where there is little left. */
+wire_event *probe_free_room(const probe_thread *t);
+
 /* ---- follow.c, ask.c: members in conditions ---- */
 
 /* The values at the ends of the paths from an object slot. Inside of probe_in. */

@@ -183,6 +183,16 @@ intptr_t probe_resume(probe *p);
 void probe_resume_of(wire_event *tok, const uint8_t *box); /* where the method keeps its `this` */
 void probe_resumed(wire_event *tok);
 
+/* ---- exceptions ---- */
+
+#define PROBE_FRAMES_MOST 64u /* of a stack */
+/*
+ * An exception is thrown on this thread: an event for each of the probes that is there and whose gate is open. Who
+ * takes a probe out of the array and then waits for probe_quiesce may end it. frames: where it is thrown, callers
+ * behind.
+ */
+void probe_threw(probe *const *probes, unsigned count, uint8_t *object, const uint64_t *frames, unsigned frame_count);
+
 /* ---- the agent's side ---------------------------------------------------------------------------------------------
  */
 

@@ -172,7 +172,7 @@ typedef enum wire_tag {
     WIRE_T_SIDE_NOTE,    /* text, in PROBES: what calls TRACE does not follow, in words */
 } wire_tag;
 
-typedef enum wire_verb { WIRE_WATCH = 1, WIRE_STAT, WIRE_STACK, WIRE_TRACE } wire_verb;
+typedef enum wire_verb { WIRE_WATCH = 1, WIRE_STAT, WIRE_STACK, WIRE_TRACE, WIRE_THROWS } wire_verb;
 enum wire_want {
     WIRE_WANT_ARGS = 1,
     WIRE_WANT_RESULT = 2,
@@ -286,6 +286,7 @@ typedef enum wire_event_kind {
      * `length` WIRE_AWAITER, and perhaps one WIRE_AWAITER_MACHINE of what its last field refers to.
      */
     WIRE_EV_STACK,
+    WIRE_EV_THROWN, /* an exception as it is thrown; frames[] follow it, the first is where */
 } wire_event_kind;
 
 enum wire_event_flag {
