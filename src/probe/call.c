@@ -68,8 +68,8 @@ intptr_t probe_enter(probe *p)
 }
 
 /*
- * Does the condition hold? The agent may have been asked what is in the objects that it looks at: that is not the call's
- * time, which begins anew.
+ * Does the condition hold? The agent may have been asked what is in the objects that it looks at: that is not the
+ * call's time, which begins anew.
  */
 probe_verdict probe_decide(const probe *p, wire_event *tok)
 {
