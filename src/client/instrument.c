@@ -69,7 +69,7 @@ static bool collect_notes(rj_session *s, rj_probes *out)
     for (size_t i = 0; i < s->order.n; i++) {
         const probe_info *p = s->order.v[i];
         out->callees += p->is_callee;
-        if (*p->note && !p->is_callee) notes[out->note_count++] = (rj_refusal){p->name, p->module, p->note};
+        if (*p->note) notes[out->note_count++] = (rj_refusal){p->name, p->module, p->note};
     }
     return true;
 }

@@ -299,7 +299,7 @@ static void look_into(finder *f, eng_target t)
 
 static eng_target *target_of(eng_hits *h, const eng_target *t)
 {
-    for (size_t i = 0; i < h->found.n; i++)
+    for (size_t i = 0; h->found.v && i < h->found.n; i++)
         if (h->found.v[i].module == t->module && h->found.v[i].rid == t->rid) return &h->found.v[i];
     return NULL;
 }

@@ -91,7 +91,8 @@ static void add_subjects(noting *n, const eng_client *c, uint32_t first, const e
             if (l->client != c || l->probe->id < first) continue;
             if (l->calls.first) continue; /* the body of calls that began before: of those nothing is seen anyway */
             size_t index = index_of(out, l->probe->id);
-            if (index < out->probes.n) add_subject(n, m, (uint32_t)index);
+            /* Of a callee nobody misses a call that is running: trees begin later. */
+            if (index < out->probes.n && !out->probes.v[index].is_callee) add_subject(n, m, (uint32_t)index);
         }
     }
 }
