@@ -1,6 +1,7 @@
 /*
  * Exceptions as they are thrown. The runtime tells of them, on the thread that throws, only while somebody wants to
- * know; that thread's stack is walked by the runtime as well, which the callback allows.
+ * know; that thread's stack is walked by the runtime as well, which the callback allows. Not on 9.0 and 10.0: what they
+ * hand to an exception filter while they tell of exceptions may have been moved by a collection, and the process ends.
  */
 #include "engine/keep.h"
 
@@ -40,6 +41,11 @@ static unsigned place_of(const eng *g, const probe *p)
 
 bool eng_instrument_throws(eng *g, eng_client *c, const eng_request *r, eng_result *out, err_t *e)
 {
+    if (g->runtime[0] != 8)
+        return err_set(e, ERR_REFUSED, -1,
+                       ".NET %u cannot tell of its exceptions: it may end the process where exception filters run "
+                       "meanwhile (only .NET 8 can)",
+                       g->runtime[0]);
     const unsigned at = place_of(g, NULL);
     if (at == ENG_THROWS_MOST)
         return err_set(e, ERR_LIMIT, -1,
