@@ -232,6 +232,11 @@ static void read_frames(rj_session *s, arena *a, const uint8_t *event, uint32_t 
     c->frames = names;
     c->places = places;
     c->frame_count = fold_native(names, places, shown);
+    if (v->kind == WIRE_EV_THROWN && c->frame_count && names[0] == frames_native) {
+        c->frames++; /* .NET 9 throws from its own code */
+        c->places += c->places != NULL;
+        c->frame_count--;
+    }
     add_awaiters(s, event, size, v, c, names, places);
 }
 

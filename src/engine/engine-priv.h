@@ -344,9 +344,6 @@ enum { ENG_HEARS_DYNAMICS = 1, ENG_HEARS_HOSTS = 2 };
 bool eng_hear_throws(eng *g, bool hears, err_t *e);
 bool eng_open_sink(eng_client *c, const eng_request *r, size_t found, err_t *e);
 
-/* thrown.c; under the transaction lock */
-bool eng_instrument_throws(eng *g, eng_client *c, const eng_request *r, eng_result *out, err_t *e);
-void eng_throws_end(eng *g, eng_client *c);
 bool eng_hear_unloads(eng *g, unsigned who, bool hears, err_t *e);
 void eng_wishes_free(eng *g, eng_client *c);
 
@@ -355,9 +352,17 @@ typedef struct eng_target {
     eng_module *module;
     uint32_t rid;
     bool resumes; /* not for its own sake: see awaiters.c */
+    bool throws;  /* the same: thrown.c */
     bool callee;  /* trace: not for its own sake, but for the trees that it is called in (callees.c) */
     bool into;    /* trace: in them it is followed at any level */
 } eng_target;
+
+/* thrown.c; under the transaction lock */
+bool eng_hear_exceptions(eng *g, eng_client *c, const eng_request *r, eng_result *out, err_t *e);
+bool eng_dispatches_managed(const eng *g);
+/* The method that dispatches all exceptions, and what a probe in it must know. */
+bool eng_dispatch_of(eng *g, eng_target *out, probe *d, err_t *e);
+void eng_throws_end(eng *g, eng_client *c);
 typedef struct eng_hits {
     VEC(eng_target) found;
     bool failed;        /* memory ran out */

@@ -427,6 +427,26 @@ static bool plan_resuming(const plan *p, probe *d, eng_layers *layers, eng_probe
     return keep(p, layers, out, e);
 }
 
+/* Nothing but what is to be read at its entry: no protected region may stand in this method. */
+static bool plan_throwing(eng *g, plan *p, probe *d, eng_layers *layers, eng_probe *out, err_t *e)
+{
+    enum { EX_INFO = 1 };
+    cil_method_sig sig;
+    eng_target same;
+    const cil_image *im = &p->module->image;
+    *out = (eng_probe){0};
+    if (!cil_method_sig_read(p->scratch, cil_cell_blob(im, CIL_METHOD_DEF, p->rid, CIL_METHOD_DEF_SIG), &sig, e) ||
+        !eng_dispatch_of(g, &same, d, e))
+        return false;
+    const weave_value *v = sig.param_count == EX_INFO + 1
+                               ? add(p, WEAVE_ARGUMENT, EX_INFO, "exInfo", sig.params[EX_INFO].whole, true)
+                               : NULL;
+    if (!v || v->how != WEAVE_TYPED)
+        return err_set(e, ERR_REFUSED, -1, "this runtime's exceptions cannot be read where they are dispatched");
+    layers->own.calls = (weave_calls){.enter = ADDRESS(probe_enter), .typed = ADDRESS(probe_dispatch)};
+    return keep(p, layers, out, e);
+}
+
 bool eng_plan(eng *g, eng_client *c, const eng_wish *wish, eng_target t, eng_layers *layers, eng_probe *out, arena *a,
               err_t *e)
 {
@@ -442,7 +462,9 @@ bool eng_plan(eng *g, eng_client *c, const eng_wish *wish, eng_target t, eng_lay
                .slow = r->slow_ns ? probe_ticks(r->slow_ns) : 0,
                .sink = c->sink};
     *layers = (eng_layers){.own.client = c, .body.client = c};
-    bool ok = t.resumes ? plan_resuming(&p, &d, layers, out, e) : plan_layers(g, &p, wish, t, &d, layers, out, e);
+    bool ok = t.resumes  ? plan_resuming(&p, &d, layers, out, e)
+              : t.throws ? plan_throwing(g, &p, &d, layers, out, e)
+                         : plan_layers(g, &p, wish, t, &d, layers, out, e);
     if (ok && r->verb == WIRE_STAT && d.id >= c->sink->stats_max)
         ok = err_set(e, ERR_LIMIT, -1, "this connection has statistics for %u methods at most", c->sink->stats_max);
     d.event_size = (uint16_t)p.slot;

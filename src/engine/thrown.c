@@ -1,7 +1,9 @@
 /*
- * Exceptions as they are thrown. The runtime tells of them, on the thread that throws, only while somebody wants to
- * know; that thread's stack is walked by the runtime as well, which the callback allows. Not on 9.0 and 10.0: what they
+ * Exceptions as they are thrown. 8.0 tells of them, on the thread that throws, only while somebody wants to know; that
+ * thread's stack is walked by the runtime as well, which the callback allows. 9.0 and 10.0 must not be asked: what they
  * hand to an exception filter while they tell of exceptions may have been moved by a collection, and the process ends.
+ * But there the first of the two passes over the stack is managed code, one method for all exceptions, which gets a
+ * layer for a client that wants to know (EH.DispatchEx of the core library).
  */
 #include "engine/keep.h"
 
@@ -39,13 +41,8 @@ static unsigned place_of(const eng *g, const probe *p)
     return i;
 }
 
-bool eng_instrument_throws(eng *g, eng_client *c, const eng_request *r, eng_result *out, err_t *e)
+bool eng_hear_exceptions(eng *g, eng_client *c, const eng_request *r, eng_result *out, err_t *e)
 {
-    if (g->runtime[0] != 8)
-        return err_set(e, ERR_REFUSED, -1,
-                       ".NET %u cannot tell of its exceptions: it may end the process where exception filters run "
-                       "meanwhile (only .NET 8 can)",
-                       g->runtime[0]);
     const unsigned at = place_of(g, NULL);
     if (at == ENG_THROWS_MOST)
         return err_set(e, ERR_LIMIT, -1,
@@ -83,4 +80,66 @@ void eng_throws_end(eng *g, eng_client *c)
     for (unsigned i = 0; i < ENG_THROWS_MOST; i++)
         if (g->throws[i]) return;
     if (!eng_hear_throws(g, false, &e)) log_line(LOG_WARN, "engine", "%s", e.text);
+}
+
+/* ---- where exceptions are dispatched by managed code ---- */
+
+bool eng_dispatches_managed(const eng *g)
+{
+    return g->runtime[0] >= 9;
+}
+
+static uint32_t nested(const cil_image *im, uint32_t outer, const char *name)
+{
+    for (uint32_t rid = 1; rid <= im->rows[CIL_TYPE_DEF]; rid++)
+        if (strcmp(cil_cell_string(im, CIL_TYPE_DEF, rid, CIL_TYPE_DEF_NAME), name) == 0 &&
+            cil_enclosing(im, rid) == outer)
+            return rid;
+    return 0;
+}
+
+static uint32_t method_named(const cil_image *im, uint32_t type, const char *name)
+{
+    cil_range r = cil_list(im, CIL_TYPE_DEF, type, CIL_TYPE_DEF_METHODS, CIL_METHOD_DEF);
+    for (uint32_t at = r.first; at < r.end; at++) {
+        uint32_t rid = cil_list_item(im, CIL_METHOD_DEF, at);
+        if (strcmp(cil_cell_string(im, CIL_METHOD_DEF, rid, CIL_METHOD_DEF_NAME), name) == 0) return rid;
+    }
+    return 0;
+}
+
+/* Where a struct of explicit layout has a field (FieldLayout, II.22.16); UINT32_MAX: there is none. */
+static uint32_t offset_of(const cil_image *im, uint32_t type, const char *name)
+{
+    enum { OFFSET = 0, FIELD = 1 };
+    cil_range r = cil_list(im, CIL_TYPE_DEF, type, CIL_TYPE_DEF_FIELDS, CIL_FIELD);
+    for (uint32_t at = r.first; at < r.end; at++) {
+        uint32_t rid = cil_list_item(im, CIL_FIELD, at);
+        if (strcmp(cil_cell_string(im, CIL_FIELD, rid, CIL_FIELD_NAME), name) != 0) continue;
+        for (uint32_t row = 1; row <= im->rows[CIL_FIELD_LAYOUT]; row++)
+            if (cil_cell(im, CIL_FIELD_LAYOUT, row, FIELD) == rid) return cil_cell(im, CIL_FIELD_LAYOUT, row, OFFSET);
+    }
+    return UINT32_MAX;
+}
+
+bool eng_dispatch_of(eng *g, eng_target *out, probe *d, err_t *e)
+{
+    eng_module *core = eng_module_of_assembly(g, "System.Private.CoreLib");
+    *out = (eng_target){.module = core, .throws = true};
+    const cil_image *im = core && eng_module_open(g, core) ? &core->image : NULL;
+    const uint32_t eh = im ? eng_type_named(im, "System.Runtime", "EH") : 0;
+    const uint32_t info = eh ? nested(im, eh, "ExInfo") : 0, context = eh ? nested(im, eh, "PAL_LIMITED_CONTEXT") : 0;
+    out->rid = eh ? method_named(im, eh, "DispatchEx") : 0;
+    const uint32_t exception_at = info ? offset_of(im, info, "_exception") : UINT32_MAX;
+    const uint32_t kind_at = info ? offset_of(im, info, "_kind") : UINT32_MAX;
+    const uint32_t context_at = info ? offset_of(im, info, "_pExContext") : UINT32_MAX;
+    const uint32_t ip_at = context ? offset_of(im, context, "IP") : UINT32_MAX;
+    if (!out->rid || exception_at > UINT8_MAX || context_at > UINT8_MAX || kind_at > UINT8_MAX ||
+        ip_at != PROBE_CONTEXT_IP)
+        return err_set(e, ERR_REFUSED, -1,
+                       "this runtime does not dispatch exceptions as those do that are known: they cannot be told of");
+    d->exception_at = (uint8_t)exception_at;
+    d->context_at = (uint8_t)context_at;
+    d->kind_at = (uint8_t)kind_at;
+    return true;
 }

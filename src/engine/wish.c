@@ -203,11 +203,19 @@ static bool add_resuming(eng *g, eng_hits *h, err_t *e)
     return eng_awaiters_start(g, t, e);
 }
 
+static bool add_dispatch(eng *g, eng_hits *h, err_t *e)
+{
+    probe d;
+    eng_target *t = VEC_PUSH(&h->found);
+    return t ? eng_dispatch_of(g, t, &d, e) && probe_thrown_start(e) : err_set(e, ERR_MEMORY, -1, "out of memory");
+}
+
 bool eng_instrument(eng *g, eng_client *c, const eng_request *r, eng_result *out, err_t *e)
 {
     pthread_mutex_lock(&g->transaction);
-    if (r->verb == WIRE_THROWS) {
-        bool told = arm(g, e) && eng_instrument_throws(g, c, r, out, e);
+    const bool throws = r->verb == WIRE_THROWS;
+    if (throws && !eng_dispatches_managed(g)) {
+        bool told = arm(g, e) && eng_hear_exceptions(g, c, r, out, e);
         pthread_mutex_unlock(&g->transaction);
         return told;
     }
@@ -215,13 +223,14 @@ bool eng_instrument(eng *g, eng_client *c, const eng_request *r, eng_result *out
     eng_hits h = {.module = NULL};
     uint32_t first = c->next_probe;
     g->under_way = true;
-    bool ok = w && arm(g, e) && (!w->dynamic_count || eng_hook_on(g, e)) && scan_all(g, w, r, &h, out, e);
+    bool ok = w && arm(g, e) && (!w->dynamic_count || eng_hook_on(g, e)) &&
+              (throws ? add_dispatch(g, &h, e) : scan_all(g, w, r, &h, out, e));
     size_t found = h.found.n;
     ok = ok && (c->sink || eng_open_sink(c, r, found, e));
     ok = ok && (r->verb != WIRE_TRACE || !found || eng_add_callees(g, w, &h, out, e));
     ok = ok && (!wants_awaiters(r) || !(found || w->dynamic_count) || add_resuming(g, &h, e));
     ok = ok && (!h.found.n || eng_add_layers(g, c, w, h.found.v, h.found.n, out, e));
-    if (ok && out->probes.n) eng_note_running(g, c, first, out);
+    if (ok && out->probes.n && !throws) eng_note_running(g, c, first, out);
     if (ok) {
         w->matched = (uint32_t)found;
         w->being_made = false;

@@ -116,10 +116,11 @@ typedef struct probe {
     uint8_t path_count;
     uint8_t armed;   /* the gate of the state machine's part of an async probe: stays open for calls that are pending */
     uint8_t task_at; /* where a builder has its task, in bytes */
-    uint8_t resumes; /* on the method by which state machines go on: nothing is told of its calls */
-    uint8_t root;    /* trace: its calls begin trees, where none is open on the thread */
-    uint8_t into;    /* trace: followed at any level below the root */
-    uint8_t levels;  /* trace: of calls that are followed below a root */
+    uint8_t exception_at, context_at, kind_at; /* THROWS: in an ExInfo */
+    uint8_t resumes;     /* on the method by which state machines go on: nothing is told of its calls */
+    uint8_t root;        /* trace: its calls begin trees, where none is open on the thread */
+    uint8_t into;        /* trace: followed at any level below the root */
+    uint8_t levels;      /* trace: of calls that are followed below a root */
     uint32_t suspending; /* calls that are between PROBE_SUSPENDING and PROBE_SETTLED, on all threads */
 } probe;
 
@@ -185,13 +186,19 @@ void probe_resumed(wire_event *tok);
 
 /* ---- exceptions ---- */
 
-#define PROBE_FRAMES_MOST 64u /* of a stack */
+#define PROBE_FRAMES_MOST 64u   /* of a stack */
+#define PROBE_CONTEXT_IP  0xF8u /* in a CONTEXT of x64: where it was thrown */
 /*
  * An exception is thrown on this thread: an event for each of the probes that is there and whose gate is open. Who
  * takes a probe out of the array and then waits for probe_quiesce may end it. frames: where it is thrown, callers
  * behind.
  */
 void probe_threw(probe *const *probes, unsigned count, uint8_t *object, const uint64_t *frames, unsigned frame_count);
+
+/* Before the first probe in that method: on the agent's thread. */
+bool probe_thrown_start(err_t *e);
+/* From woven IL, at the entry of the method that dispatches exceptions (engine/thrown.c): info is its ExInfo. */
+void probe_dispatch(wire_event *tok, int32_t slot, probe_typedref info);
 
 /* ---- the agent's side ---------------------------------------------------------------------------------------------
  */

@@ -76,6 +76,12 @@ static void find_bounds(probe_thread *t, uint64_t sp)
     if (block > sp && block < t->native_high) t->native_high = block;
 }
 
+bool probe_on_stack(probe_thread *t, uint64_t sp, uint64_t fp)
+{
+    if (sp < t->native_low || sp >= t->native_high) find_bounds(t, sp);
+    return fp > sp && !(fp & 7) && fp + 16 <= t->native_high;
+}
+
 unsigned probe_walk(probe_thread *t, uint64_t frame_pointer, uint64_t *out, unsigned most, uint64_t until,
                     unsigned *inner)
 {

@@ -61,8 +61,8 @@ static clr_hresult set_events(clr_info *info, uint32_t mask)
 
 static clr_hresult set_all_events(clr_info *info, uint32_t low, uint32_t high)
 {
-    (void)info, (void)low, (void)high;
-    return NO; /* so that nothing is taken over: there is no JIT here */
+    if (high) return NO; /* so that nothing is taken over: there is no JIT here */
+    return set_events(info, low);
 }
 
 static clr_hresult assembly_info(clr_info *info, clr_assembly_id id, uint32_t chars, uint32_t *used, uint16_t *name,
