@@ -157,7 +157,7 @@ static void follow(probe_thread *t, probe_frame *f, probe_path *p, uint64_t obje
         if (i) object = word(at);
         o = object ? step(&p->steps[i], object, &at, &number) : NONE;
     }
-    uint64_t state = o == NONE ? PROBE_PATH_NONE : o == UNDECIDED ? PROBE_PATH_UNDECIDED : put(t, f, p, at);
+    uint64_t state = o == NONE ? PROBE_PATH_NONE : o == UNDECIDED || !at ? PROBE_PATH_UNDECIDED : put(t, f, p, at);
     memcpy((uint8_t *)&f->event + p->to + 8, &state, 8);
 }
 
