@@ -41,7 +41,7 @@ typedef struct control {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    bool gates_opened, ending, ended;
+    bool serving, gates_opened, ending, ended;
 } control;
 
 /* session.c: can this be answered while somebody's request is half done? */

@@ -26,10 +26,7 @@ static clr_hresult start(clr_unknown *unknown, agent_origin origin)
     if (hr < 0) hr = info->vt->SetEventMask(info, ENG_LOAD_EVENTS);
     if (hr < 0) return hr;
     eng *g = eng_start(info, &e);
-    if (g) {
-        __atomic_store_n(&engine, g, __ATOMIC_RELEASE); /* from here on the callbacks bring what loads */
-        eng_index(g);
-    }
+    if (g) __atomic_store_n(&engine, g, __ATOMIC_RELEASE); /* from here on the callbacks bring what loads */
     if (g && agent_control_start(g, origin, &e)) return CLR_OK;
     __atomic_store_n(&engine, NULL, __ATOMIC_RELEASE);
     log_line(LOG_ERROR, "agent", "%s", e.text);
@@ -75,6 +72,7 @@ static clr_hresult on_initialize(void *self, clr_unknown *unknown)
     unsetenv("REJIT_RUN_WAIT");
     if (!getenv("REJIT_CHILDREN")) leave_children_alone();
     clr_hresult hr = start(unknown, AGENT_STARTED);
+    if (hr >= 0) agent_control_serve();
     if (hr >= 0 && wait) agent_control_wait(RUN_WAIT_MS);
     return hr;
 }
@@ -94,6 +92,7 @@ static clr_hresult on_attached(void *self)
 {
     (void)self;
     if (the_engine()) eng_index(the_engine());
+    agent_control_serve();
     return CLR_OK;
 }
 

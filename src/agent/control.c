@@ -390,6 +390,10 @@ static void *run(void *owner)
 {
     control *c = owner;
     uint64_t ticked = 0;
+    pthread_mutex_lock(&c->lock);
+    while (!c->serving && !c->ending)
+        pthread_cond_wait(&c->changed, &c->lock);
+    pthread_mutex_unlock(&c->lock);
     for (;;) {
         turn(c);
         reap(c);
@@ -456,6 +460,14 @@ bool agent_control_start(eng *g, agent_origin origin, err_t *e)
     return true;
 }
 
+void agent_control_serve(void)
+{
+    pthread_mutex_lock(&the.lock);
+    the.serving = true;
+    pthread_cond_broadcast(&the.changed);
+    pthread_mutex_unlock(&the.lock);
+}
+
 void control_gates_opened(control *c)
 {
     pthread_mutex_lock(&c->lock);
@@ -493,6 +505,7 @@ void agent_control_end(void)
     struct timespec until = deadline(LINGER_MS + 50);
     pthread_mutex_lock(&the.lock);
     the.ending = true;
+    pthread_cond_broadcast(&the.changed);
     wake(&the);
     while (!the.ended && pthread_cond_timedwait(&the.changed, &the.lock, &until) != ETIMEDOUT) {
     }

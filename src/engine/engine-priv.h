@@ -34,6 +34,7 @@ typedef struct eng_managed eng_managed;
  * into it. Freed when it is unloaded. */
 typedef struct eng_module {
     clr_module_id id;
+    clr_assembly_id assembly_id;
     uint32_t number; /* later ones have greater numbers; those of dynamic methods have ENG_DYNAMIC_NUMBER set */
     const uint8_t *base;
     uint32_t flags;                 /* COR_PRF_MODULE_FLAGS */

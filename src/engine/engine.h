@@ -93,9 +93,9 @@ typedef struct eng_identity {
 eng *eng_start(clr_info *info, err_t *e);
 void eng_runtime_version(const eng *g, char *out, size_t size); /* "10.0.12" */
 /*
- * Takes the modules in that are loaded already; those that load later come by eng_module_loaded. After an attach it is
- * called twice: while the agent is being initialised the runtime tells of no module, so that those that were loading
- * then are found when it has finished.
+ * Takes the modules in that are loaded already; those that load later come by eng_module_loaded. For an attach, and
+ * when it has finished: while the agent is being initialised the runtime tells neither of a module that loads nor of
+ * one that goes, which would be kept, and asked about, when it is no more.
  */
 void eng_index(eng *g);
 clr_info *eng_info(eng *g);

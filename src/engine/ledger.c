@@ -46,12 +46,16 @@ void eng_index(eng *g)
 {
     eng_jit_guard();
     clr_enum *modules = NULL;
-    if (g->info->vt->EnumModules(g->info, &modules) < 0 || !modules) return; /* at start-up there is none yet */
-    clr_module_id id;
-    uint32_t got = 0;
-    while (modules->vt->Next(modules, 1, &id, &got) >= 0 && got == 1)
-        eng_module_loaded(g, id);
-    modules->vt->unknown.Release(modules);
+    /* What is listed and then unloaded waits for the lock, until it is in the index and can be taken out of it. */
+    eng_transaction_lock(g);
+    if (g->info->vt->EnumModules(g->info, &modules) >= 0 && modules) {
+        clr_module_id id;
+        uint32_t got = 0;
+        while (modules->vt->Next(modules, 1, &id, &got) >= 0 && got == 1)
+            eng_module_loaded(g, id);
+        modules->vt->unknown.Release(modules);
+    }
+    pthread_mutex_unlock(&g->transaction);
 }
 
 clr_info *eng_info(eng *g)

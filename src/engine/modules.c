@@ -21,9 +21,9 @@ static eng_module *module_new(eng *g, clr_module_id id)
     uint32_t used = 0;
     eng_module *m = calloc(1, sizeof *m);
     if (!m) return NULL;
-    clr_assembly_id assembly = 0;
     m->id = id;
-    if (g->info->vt->GetModuleInfo2(g->info, id, &m->base, RJ_COUNT(name), &used, name, &assembly, &m->flags) < 0) {
+    if (g->info->vt->GetModuleInfo2(g->info, id, &m->base, RJ_COUNT(name), &used, name, &m->assembly_id, &m->flags) <
+        0) {
         free(m);
         return NULL;
     }
@@ -39,8 +39,8 @@ static eng_module *module_new(eng *g, clr_module_id id)
     char *slash = strrchr(m->path, '/');
     m->file = slash ? slash + 1 : m->path;
     uint16_t assembly_name[256];
-    if (g->info->vt->GetAssemblyInfo(g->info, assembly, RJ_COUNT(assembly_name), &used, assembly_name, NULL, NULL) >=
-        0) {
+    if (g->info->vt->GetAssemblyInfo(g->info, m->assembly_id, RJ_COUNT(assembly_name), &used, assembly_name, NULL,
+                                     NULL) >= 0) {
         chars = 0;
         while (chars < RJ_COUNT(assembly_name) && chars < used && assembly_name[chars])
             chars++;
@@ -292,13 +292,6 @@ static void unload(eng *g, clr_module_id id)
     if (m) module_free(m);
 }
 
-static bool belongs_to(eng *g, const eng_module *m, clr_assembly_id assembly)
-{
-    clr_assembly_id of = 0;
-    if (m->dynamic || !(m->flags & CLR_MODULE_COLLECTIBLE)) return false;
-    return g->info->vt->GetModuleInfo2(g->info, m->id, NULL, 0, NULL, NULL, &of, NULL) >= 0 && of == assembly;
-}
-
 void eng_assembly_unloading(eng *g, clr_assembly_id id)
 {
     /* Whoever asks the runtime about a module, or reads its image, holds the transaction lock, and is waited for. */
@@ -307,7 +300,7 @@ void eng_assembly_unloading(eng *g, clr_assembly_id id)
     size_t n = 0;
     eng_module **all = eng_modules(g, &a, &n);
     for (size_t i = 0; all && i < n; i++)
-        if (belongs_to(g, all[i], id)) unload(g, all[i]->id);
+        if (!all[i]->dynamic && all[i]->assembly_id == id) unload(g, all[i]->id);
     arena_free(&a);
     eng_hook_rest(g);
     pthread_mutex_unlock(&g->transaction);

@@ -350,6 +350,28 @@ static void test_asked_while_unloading(void **state)
     assert_int_equal(app_end(&a), 0);
 }
 
+/* What goes while the agent comes is not told of: it must not be kept, and asked about later. */
+static void test_attached_while_unloading(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 8; i++) {
+        app a;
+        rj_error e;
+        rj_methods methods = {0};
+        app_target(&a);
+        app_ok(&a, "loop Dynamic.Contexts 2 %s 2", late());
+        app_ok(&a, "loop Dynamic.Over 2 %s 2", late());
+        rj_session *s = look_attach(&a, "comes");
+        for (uint64_t until = live_now_ms() + 300; live_now_ms() < until;) {
+            if (!rj_find(s, (const char *[]){"Late.*"}, 1, 10000, &methods, &e)) fail_msg("find: %s", e.text);
+            rj_free(methods.memory);
+        }
+        assert_true(app_number(app_ok(&a, "stop"), "stop") > 0);
+        rj_close(s);
+        assert_int_equal(app_end(&a), 0);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_dynamic_methods),
     cmocka_unit_test(test_values),
@@ -362,5 +384,6 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_contexts),
     cmocka_unit_test(test_under_load),
     cmocka_unit_test(test_asked_while_unloading),
+    cmocka_unit_test(test_attached_while_unloading),
 };
 LIVE_MAIN("limits_dynamic", tests)
