@@ -18,7 +18,7 @@ typedef struct selection {
 static bool found(void *owner, uint32_t rid)
 {
     selection *s = owner;
-    if (rid <= s->last && !s->im->uncompressed) abort(); /* not in order */
+    if (rid <= s->last && !s->im->rows[CIL_METHOD_PTR]) abort(); /* not in order */
     s->last = rid;
     if (cil_method_owner(s->im, rid)) s->count += query_pattern_method(s->p, s->im, rid, &s->scratch);
     return s->count < 1000;
