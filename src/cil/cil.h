@@ -316,6 +316,8 @@ typedef struct cil_type {
 } cil_type;
 /* Reads one type at the start of b; returns bytes consumed (== whole.n), 0 where malformed. Depth-bounded. */
 uint32_t cil_type_read(cil_blob b, cil_type *out);
+/* Bytes of a primitive; 8 of what is as large as a reference, and of everything else. */
+uint32_t cil_element_size(cil_element e);
 
 /* MethodDefSig, MethodRefSig, StandAloneMethodSig (II.23.2.1-3). */
 typedef struct cil_method_sig {

@@ -175,6 +175,22 @@ uint32_t cil_type_skip(cil_blob b, unsigned depth)
     return read_type(b, &t, depth);
 }
 
+uint32_t cil_element_size(cil_element e)
+{
+    switch (e) {
+    case CIL_E_BOOLEAN:
+    case CIL_E_I1:
+    case CIL_E_U1: return 1;
+    case CIL_E_CHAR:
+    case CIL_E_I2:
+    case CIL_E_U2: return 2;
+    case CIL_E_I4:
+    case CIL_E_U4:
+    case CIL_E_R4: return 4;
+    default: return 8;
+    }
+}
+
 uint32_t cil_type_read(cil_blob b, cil_type *out)
 {
     uint32_t n = read_type(b, out, CIL_MAX_DEPTH);

@@ -183,7 +183,9 @@ static int run_watched(const options *o, const rj_environment *env)
     if (r.program < 0) return exec_failed(o->args[0], why);
     interrupt_forward(r.program);
     if (watch_process(&r, r.program, CONNECT_MS)) {
-        stream speaker = {.o = o, .fd = r.fd};
+        stream speaker;
+        stream_init(&speaker, o, NULL, RJ_WATCH);
+        speaker.fd = r.fd;
         const char *reason = watch_all(&r, clock_ms());
         end_all(&r, reason, &speaker);
     }

@@ -249,8 +249,6 @@ clr_class_id eng_class_of_core(eng *g, const char *space, const char *name)
     return id;
 }
 
-static uint32_t size_of_element(cil_element e);
-
 /* Without the padding that a boxed one has. */
 static uint32_t bytes_of_value(eng *g, clr_class_id id)
 {
@@ -259,7 +257,7 @@ static uint32_t bytes_of_value(eng *g, clr_class_id id)
     method_table mt;
     uint32_t n = 0, size = 0;
     int s = info_of(g, id, &t) ? simple_of(&t) : -1;
-    if (s >= 0 && simple[s].element != CIL_E_VALUETYPE) return size_of_element(simple[s].element);
+    if (s >= 0 && simple[s].element != CIL_E_VALUETYPE) return cil_element_size(simple[s].element);
     if (g->info->vt->GetClassLayout(g->info, id, offsets, FIELDS_MOST, &n, &size) >= 0 && size) return size;
     return peek(id, &mt) && mt.base_size > 16 ? mt.base_size - 16 : 8;
 }
@@ -310,22 +308,6 @@ static clr_class_id class_of_field(eng *g, const type_info *owner, cil_blob sig,
     return id;
 }
 
-static uint32_t size_of_element(cil_element e)
-{
-    switch (e) {
-    case CIL_E_BOOLEAN:
-    case CIL_E_I1:
-    case CIL_E_U1: return 1;
-    case CIL_E_CHAR:
-    case CIL_E_I2:
-    case CIL_E_U2: return 2;
-    case CIL_E_I4:
-    case CIL_E_U4:
-    case CIL_E_R4: return 4;
-    default: return 8;
-    }
-}
-
 /* How a struct is aligned within another: as its widest field. */
 static uint32_t alignment_of(eng *g, clr_class_id id, unsigned depth)
 {
@@ -334,14 +316,14 @@ static uint32_t alignment_of(eng *g, clr_class_id id, unsigned depth)
     uint32_t n = 0, size = 0, most = 1;
     if (depth > DEPTH_MOST || id & NULLABLE_OF || !info_of(g, id, &t)) return 8;
     int s = simple_of(&t);
-    if (s >= 0 && simple[s].element != CIL_E_VALUETYPE) return size_of_element(simple[s].element);
+    if (s >= 0 && simple[s].element != CIL_E_VALUETYPE) return cil_element_size(simple[s].element);
     if (g->info->vt->GetClassLayout(g->info, id, offsets, FIELDS_MOST, &n, &size) < 0) return 8;
     for (uint32_t i = 0; i < n && i < FIELDS_MOST; i++) {
         cil_blob sig = cil_cell_blob(&t.module->image, CIL_FIELD, CIL_RID(offsets[i].field), CIL_FIELD_SIG);
         cil_type f;
         if (sig.n < 2 || !cil_type_read((cil_blob){sig.p + 1, sig.n - 1}, &f)) return 8;
         clr_class_id of = f.element == CIL_E_VALUETYPE || f.element == CIL_E_VAR ? class_of_field(g, &t, f.bare, 0) : 0;
-        uint32_t one = of && is_value(of) ? alignment_of(g, of, depth + 1) : size_of_element(f.element);
+        uint32_t one = of && is_value(of) ? alignment_of(g, of, depth + 1) : cil_element_size(f.element);
         most = RJ_MAX(most, one);
     }
     return most;

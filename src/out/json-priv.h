@@ -38,6 +38,20 @@ static inline void open_method(buf_t *b, const char *name, const char *module, u
     buf_printf(b, "\"0x%08x\"", token);
 }
 
+/* An object about a call, up to its time. */
+static inline void open_call(buf_t *b, const rj_call *c, const char *event)
+{
+    buf_u8(b, '{');
+    key_u64(b, "time", c->time);
+    key_u64(b, "pid", (uint64_t)c->pid);
+    key_u64(b, "thread", c->thread);
+    key_text(b, "method", c->method);
+    key_text(b, "module", c->module);
+    key_text(b, "event", event);
+    key_u64(b, "elapsed_ns", c->elapsed);
+    if (c->outcome == RJ_TAIL_CALLED) key_bool(b, "tail", true);
+}
+
 static inline void close_line(buf_t *b)
 {
     buf_str(b, "}\n");

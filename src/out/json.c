@@ -187,15 +187,7 @@ void out_json_place(buf_t *b, const rj_place *at)
 
 void out_json_call(buf_t *b, const rj_call *c)
 {
-    buf_u8(b, '{');
-    key_u64(b, "time", c->time);
-    key_u64(b, "pid", (uint64_t)c->pid);
-    key_u64(b, "thread", c->thread);
-    key_text(b, "method", c->method);
-    key_text(b, "module", c->module);
-    key_text(b, "event", c->outcome == RJ_THREW ? "throw" : "return");
-    key_u64(b, "elapsed_ns", c->elapsed);
-    if (c->outcome == RJ_TAIL_CALLED) key_bool(b, "tail", true);
+    open_call(b, c, c->outcome == RJ_THREW ? "throw" : "return");
     if (c->self) {
         key(b, "this");
         out_json_value(b, c->self);

@@ -159,15 +159,7 @@ static void json_calls(buf_t *b, const rj_call *c, uint32_t parent)
 
 void out_json_trace(buf_t *b, const rj_call *c)
 {
-    buf_u8(b, '{');
-    key_u64(b, "time", c->time);
-    key_u64(b, "pid", (uint64_t)c->pid);
-    key_u64(b, "thread", c->thread);
-    key_text(b, "method", c->method);
-    key_text(b, "module", c->module);
-    key_text(b, "event", "trace");
-    key_u64(b, "elapsed_ns", c->elapsed);
-    if (c->outcome == RJ_TAIL_CALLED) key_bool(b, "tail", true);
+    open_call(b, c, "trace");
     if (c->is_async) key_bool(b, "async", true);
     if (c->outcome == RJ_THREW) out_json_exception(b, c);
     if (c->missing) key_u64(b, "missing", c->missing);

@@ -366,23 +366,6 @@ static bool bind_root(const binder *b, query_node *n, query_place *root)
                        (int)head_of(n->argument), n->argument);
 }
 
-/* Bytes of a primitive, or of a reference. */
-static uint8_t size_of(cil_element e)
-{
-    switch (e) {
-    case CIL_E_BOOLEAN:
-    case CIL_E_I1:
-    case CIL_E_U1: return 1;
-    case CIL_E_CHAR:
-    case CIL_E_I2:
-    case CIL_E_U2: return 2;
-    case CIL_E_I4:
-    case CIL_E_U4:
-    case CIL_E_R4: return 4;
-    default: return 8;
-    }
-}
-
 static bool bind_path(const binder *b, query_node *n, size_t head)
 {
     query_place root = {.im = NULL}, end;
@@ -394,7 +377,7 @@ static bool bind_path(const binder *b, query_node *n, size_t head)
     there.method = 0;
     there.sig = (cil_method_sig){.param_count = 0};
     if (!bind_value(&there, n, &end.type)) return false;
-    n->members[n->member_count - 1].size = size_of(n->element);
+    n->members[n->member_count - 1].size = (uint8_t)cil_element_size(n->element);
     return true;
 }
 
