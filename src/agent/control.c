@@ -390,6 +390,7 @@ static void *run(void *owner)
 {
     control *c = owner;
     uint64_t ticked = 0;
+    eng_thread_is_own();
     pthread_mutex_lock(&c->lock);
     while (!c->serving && !c->ending)
         pthread_cond_wait(&c->changed, &c->lock);

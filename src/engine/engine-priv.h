@@ -419,6 +419,14 @@ const char *eng_async_note(const eng_module *m, uint32_t method_rid, arena *a);
 bool eng_suspend(eng *g);
 void eng_resume(eng *g);
 
+/*
+ * standstill.c: for the moment in which a module's metadata is opened for writing for the first time. In a callback
+ * nothing is stopped: a module that is just being loaded is read by nobody else. False: something is compiled, or
+ * collected, for too long.
+ */
+bool eng_standstill_begin(eng *g);
+void eng_standstill_end(eng *g);
+
 /* lines.c: the IL offset that an instruction was made of, in the method as it was written; CLR_IL_NONE: not known */
 typedef struct eng_code {
     clr_function_id function;

@@ -203,6 +203,8 @@ void eng_tell_limits(eng *g, eng_tell_fact *tell, void *owner);
  * breakpoint would be set in one of the two only. Bodies that have one are woven anew when it comes.
  */
 void eng_debugger(eng *g, bool attached);
+/* Called once by the agent's own thread, which no callback of the runtime comes on: it may stop the others. */
+void eng_thread_is_own(void);
 /* Now and then on the agent's thread: compilations that never finished, dead threads, the clock. */
 void eng_tick(eng *g);
 

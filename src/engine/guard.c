@@ -1,5 +1,6 @@
 /*
- * Asking the runtime for versions while nothing is compiled, on the runtimes that need it (clr_jit_fragile).
+ * What must not happen while something is compiled: a module's metadata is opened for writing for the first time
+ * (standstill.c), and, on the runtimes that need it (clr_jit_fragile), the runtime is asked for versions.
  *
  *      compiling thread:  inside++; closed? then inside--, and wait until it is open; compile; inside--
  *      the engine:        close; wait until inside == 0; ask; open
@@ -123,7 +124,7 @@ static void nap(uint64_t ns)
     nanosleep(&(struct timespec){.tv_nsec = (long)ns}, NULL);
 }
 
-static void open_again(void)
+void eng_guard_open(void)
 {
     atomic_store(&closed, 0);
     syscall(SYS_futex, &closed, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
@@ -136,7 +137,7 @@ static bool close_for(uint64_t ns)
     atomic_store(&closed, 1);
     while (atomic_load(&inside) != own) {
         if (eng_now_ns() > until) {
-            open_again();
+            eng_guard_open();
             return false;
         }
         nap(STEP_NS);
@@ -144,7 +145,7 @@ static bool close_for(uint64_t ns)
     return true;
 }
 
-static bool begin(void)
+bool eng_guard_close(void)
 {
     uint64_t until = eng_now_ns() + MOST_NS;
     for (uint64_t ns = FIRST_NS; !close_for(ns); ns = RJ_MIN(ns * 2, LAST_NS)) {
@@ -154,13 +155,20 @@ static bool begin(void)
     return true;
 }
 
+/* Where requests and compiles go together both go on. */
+static bool begin(void)
+{
+    const clr_jit *jit = eng_jit_version();
+    return !jit || !jit->fragile || eng_guard_close();
+}
+
 clr_hresult eng_ask_with_inliners(eng *g, uint32_t n, clr_module_id *modules, uint32_t *tokens)
 {
     const uint32_t flags = CLR_REJIT_BLOCK_INLINING | CLR_REJIT_INLINING_CALLBACKS;
     if (!begin()) return ENG_BUSY;
     clr_hresult hr = g->info->vt->RequestReJITWithInliners(g->info, flags, n, modules, tokens);
     if (hr >= 0) keep_helpers(g);
-    open_again();
+    eng_guard_open();
     return hr;
 }
 
@@ -168,6 +176,6 @@ clr_hresult eng_ask(eng *g, uint32_t n, clr_module_id *modules, uint32_t *tokens
 {
     if (!begin()) return ENG_BUSY;
     clr_hresult hr = g->info->vt->RequestReJIT(g->info, n, modules, tokens);
-    open_again();
+    eng_guard_open();
     return hr;
 }

@@ -64,9 +64,13 @@ bool eng_jit_on(eng_jit_choose *choose, void *owner, err_t *e);
 /* Takes a chooser out. Compiles that are under way may still call it. With none left compiles go straight through. */
 void eng_jit_off(eng_jit_choose *f);
 const clr_jit *eng_jit_version(void); /* NULL: no hook */
-/* Puts the hook in where the runtime needs a guard, if it can be. */
+/* Puts the hook in, if it can be, so that compiles can be kept apart from what must not happen beside them. */
 void eng_jit_guard(void);
-/* guard.c: compiles while no versions are asked for. */
+/* guard.c: no compile is under way, and none begins, until it is opened again. Under the transaction lock. False: one
+ * goes on for too long. */
+bool eng_guard_close(void);
+void eng_guard_open(void);
+/* Compiles while it is open. */
 int32_t eng_guard_compile(clr_jit_compile *compile, clr_jit_compiler *self, clr_jit_ee *ee, clr_jit_method *info,
                           uint32_t flags, uint8_t **entry, uint32_t *size);
 

@@ -125,12 +125,11 @@ static bool choose(eng_compile *c)
     return false;
 }
 
-/* Apart from requests, where this runtime needs that. */
+/* Apart from what cannot be done beside a compile. */
 static int32_t compile_alone(clr_jit_compiler *self, clr_jit_ee *ee, clr_jit_method *info, uint32_t flags,
                              uint8_t **entry, uint32_t *size)
 {
-    return hook.jit->fragile ? eng_guard_compile(hook.compile, self, ee, info, flags, entry, size)
-                             : hook.compile(self, ee, info, flags, entry, size);
+    return eng_guard_compile(hook.compile, self, ee, info, flags, entry, size);
 }
 
 /* While this is the vtable the JIT's questions find the compile. */
@@ -271,7 +270,7 @@ const clr_jit *eng_jit_version(void)
 /* Under the lock. */
 static void count_needs(void)
 {
-    bool any = atomic_load(&hook.apart) != NULL || (hook.in && hook.jit->fragile);
+    bool any = atomic_load(&hook.apart) != NULL || hook.in;
     for (unsigned i = 0; i < CHOOSERS; i++)
         any |= atomic_load(&hook.choosers[i].choose) != NULL;
     atomic_store_explicit(&hook.needed, any, memory_order_release);
@@ -305,7 +304,7 @@ bool eng_jit_on(eng_jit_choose *f, void *owner, err_t *e)
 void eng_jit_guard(void)
 {
     pthread_mutex_lock(&hook.lock);
-    if (find() && hook.jit->fragile) put_in();
+    if (find()) put_in();
     count_needs();
     pthread_mutex_unlock(&hook.lock);
 }

@@ -56,8 +56,11 @@ static bool open_for_writing(eng *g, eng_module *m, err_t *e)
 {
     if (m->emit) return true;
     void *emit = NULL;
+    if (!eng_standstill_begin(g))
+        return err_set(e, ERR_RUNTIME, -1, "%s: the runtime is too busy for new metadata; try again later", m->file);
     clr_hresult hr =
         g->info->vt->GetModuleMetaData(g->info, m->id, CLR_OPEN_READ | CLR_OPEN_WRITE, &clr_iid_emit, &emit);
+    eng_standstill_end(g);
     if (hr < 0 || !emit)
         return err_set(e, ERR_RUNTIME, -1, "%s: the runtime does not open its metadata for writing (%08x)", m->file,
                        (unsigned)hr);

@@ -57,6 +57,48 @@ public static class Dynamic
     }
 
     /// <summary>A dynamic method throws through a dynamic method that has a finally.</summary>
+    /// <summary>Reads the metadata of this module, again each time.</summary>
+    public static int Attributes(int count)
+    {
+        var methods = typeof(Dynamic).GetMethods();
+        var sum = 0;
+        for (var i = 0; i < count; i++)
+        {
+            foreach (var method in methods)
+            {
+                sum += method.GetCustomAttributesData().Count + method.GetParameters().Length;
+            }
+        }
+
+        return sum;
+    }
+
+    /// <summary>So many dynamic methods for whose code the JIT asks for the names of methods of the core library.</summary>
+    public static double Named(int count)
+    {
+        var sum = 0.0;
+        for (var i = 0; i < count; i++)
+        {
+            sum += MakeNamed()(i);
+        }
+
+        return sum;
+    }
+
+    private static Func<double, double> MakeNamed()
+    {
+        var method = new DynamicMethod("DynamicNamed", typeof(double), [typeof(double)], typeof(Dynamic).Module);
+        var il = method.GetILGenerator();
+        il.Emit(OpCodes.Ldarg_0);
+        for (var i = 0; i < 200; i++)
+        {
+            il.Emit(OpCodes.Call, typeof(Math).GetMethod("Abs", [typeof(double)])!);
+        }
+
+        il.Emit(OpCodes.Ret);
+        return method.CreateDelegate<Func<double, double>>();
+    }
+
     public static int Throw(int value) => (s_kinds ??= new Kinds()).Through(value);
 
     public static int Match(string text) => Pattern.Matches(text).Sum(match => int.Parse(match.Groups["digits"].ValueSpan));

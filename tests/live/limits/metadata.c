@@ -65,9 +65,32 @@ static void test_types_and_methods(void **state)
     assert_int_equal(app_end(&a), 0);
 }
 
+/* The runtime makes a copy that can be written to when first asked, and what reads takes no lock. */
+static void test_opened_while_read(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 8; i++) {
+        static look l;
+        app a;
+        app_target(&a);
+        app_ok(&a, "loop Dynamic.Attributes 2 50");
+        app_ok(&a, "loop Dynamic.Named 2 50");
+        look_in(&l, &a, (rj_request){.want = LOOK_EVERYTHING, .depth = 1},
+                (const char *[]){"Target.Work.Add", "System.Collections.Generic.List<T>.AddWithResize", NULL});
+        look_open(&l);
+        for (uint64_t until = live_now_ms() + 100; live_now_ms() < until;)
+            look_take(&l, 10);
+        assert_false(l.gone);
+        look_close(&l);
+        assert_true(app_number(app_ok(&a, "stop"), "stop") > 0);
+        assert_int_equal(app_end(&a), 0);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_own_module),
     cmocka_unit_test(test_corelib),
     cmocka_unit_test(test_types_and_methods),
+    cmocka_unit_test(test_opened_while_read),
 };
 LIVE_MAIN("limits_metadata", tests)

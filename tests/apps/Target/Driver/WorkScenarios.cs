@@ -54,6 +54,8 @@ internal static class WorkScenarios
         scenarios.AddOnly("Dynamic.CallMethod", words => Dynamic.CallMethod(words.Int(0, 6)), Made("CallMethod", "Square"));
         scenarios.AddOnly("Dynamic.CallExpression", words => Dynamic.CallExpression(words.Int(0, 6)), Made("CallExpression", "Lambda"));
         scenarios.AddOnly("Dynamic.Many", _ => Dynamic.Many(100), new Calls("<dynamic>.DynamicSquare", 200));
+        scenarios.AddOnly("Dynamic.Named", words => Dynamic.Named(words.Int(0, 100)));
+        scenarios.AddOnly("Dynamic.Attributes", words => Dynamic.Attributes(words.Int(0, 100)));
         scenarios.AddOnly(
             "Dynamic.Shapes",
             words => Dynamic.Shapes(words.Text(0, "text"), words.Int(1, 6)),
