@@ -218,8 +218,10 @@ static void test_between(void **state)
     app_ok(&a, "call Dynamic.CallExpression");
     assert_true(look_more(&l, of(RJ_WATCH), (const char *[]){"<dynamic>.DynamicLambda", NULL}));
     assert_int_equal(l.probes.methods, 1);
-    assert_int_equal(l.probes.note_count, 1);
-    assert_non_null(strstr(l.probes.notes[0].reason, "compiled already"));
+    unsigned notes = 0; /* Work.Add may have one of what was running then */
+    for (size_t i = 0; i < l.probes.note_count; i++)
+        notes += strstr(l.probes.notes[i].reason, "compiled already") != NULL;
+    assert_int_equal(notes, 1);
     look_open(&l);
     look_while(&l, &a, "call Dynamic.CallExpression x10");
     look_drain(&l);
