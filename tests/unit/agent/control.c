@@ -775,6 +775,7 @@ static int start(void **state)
     snprintf(path, sizeof path, WIRE_SOCKET_FORMAT, folder, (int)getpid());
     fake_start(&rt, paths, 3, 2);
     bool ok = agent_control_start(rt.g, AGENT_ATTACHED, &e);
+    if (ok) agent_control_serve();
     descriptors = open_descriptors();
     return ok ? 0 : -1;
 }
