@@ -72,7 +72,6 @@ static clr_hresult on_initialize(void *self, clr_unknown *unknown)
     unsetenv("REJIT_RUN_WAIT");
     if (!getenv("REJIT_CHILDREN")) leave_children_alone();
     clr_hresult hr = start(unknown, AGENT_STARTED);
-    if (hr >= 0) agent_control_serve();
     if (hr >= 0 && wait) agent_control_wait(RUN_WAIT_MS);
     return hr;
 }

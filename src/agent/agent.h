@@ -12,7 +12,7 @@ typedef enum agent_origin { AGENT_STARTED, AGENT_ATTACHED } agent_origin;
 
 /* Makes the control thread and its socket. One of them lives in a process. */
 bool agent_control_start(eng *g, agent_origin origin, err_t *e);
-/* From now on it answers: the engine knows the modules. Those who have come before wait. */
+/* After an attach: from now on it answers, as the engine knows the modules. Those who have come before wait. */
 void agent_control_serve(void);
 /* Blocks until a client has opened its gates, or `most_ms` have passed: `rejit run` wants its probes in place before
  * the first method runs. */

@@ -386,6 +386,15 @@ static void linger(control *c)
     }
 }
 
+/* Raises one of the flags that others wait for. */
+static void tell(control *c, bool *flag)
+{
+    pthread_mutex_lock(&c->lock);
+    *flag = true;
+    pthread_cond_broadcast(&c->changed);
+    pthread_mutex_unlock(&c->lock);
+}
+
 static void *run(void *owner)
 {
     control *c = owner;
@@ -412,10 +421,7 @@ static void *run(void *owner)
     }
     say_goodbye(c);
     linger(c);
-    pthread_mutex_lock(&c->lock);
-    c->ended = true;
-    pthread_cond_broadcast(&c->changed);
-    pthread_mutex_unlock(&c->lock);
+    tell(c, &c->ended);
     return NULL;
 }
 
@@ -441,6 +447,7 @@ bool agent_control_start(eng *g, agent_origin origin, err_t *e)
     control *c = &the;
     c->g = g;
     c->origin = origin;
+    c->serving = origin == AGENT_STARTED; /* nothing has been loaded yet */
     c->pipes = -1;
     agent_log_start();
     pthread_mutex_init(&c->lock, NULL);
@@ -463,18 +470,12 @@ bool agent_control_start(eng *g, agent_origin origin, err_t *e)
 
 void agent_control_serve(void)
 {
-    pthread_mutex_lock(&the.lock);
-    the.serving = true;
-    pthread_cond_broadcast(&the.changed);
-    pthread_mutex_unlock(&the.lock);
+    tell(&the, &the.serving);
 }
 
 void control_gates_opened(control *c)
 {
-    pthread_mutex_lock(&c->lock);
-    c->gates_opened = true;
-    pthread_cond_broadcast(&c->changed);
-    pthread_mutex_unlock(&c->lock);
+    tell(c, &c->gates_opened);
 }
 
 static struct timespec deadline(unsigned ms)

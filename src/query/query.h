@@ -48,8 +48,7 @@ bool query_pattern_assembly(const query_pattern *p, const char *assembly_name);
 /* Does this MethodDef match? scratch is reset by the caller when it likes; none is kept. */
 bool query_pattern_method(const query_pattern *p, const cil_image *image, uint32_t method_rid, buf_t *scratch);
 /* Calls `found` for every MethodDef that matches, in rid order (MethodPtr's, where there is one), until it answers
-   false. Builds text only for generic
-   parts and parameter lists that the pattern asks for. */
+   false. Builds text only for generic parts and parameter lists that the pattern asks for. */
 void query_pattern_scan(const query_pattern *p, const cil_image *image, bool (*found)(void *owner, uint32_t method_rid),
                         void *owner);
 

@@ -56,7 +56,6 @@ public static class Dynamic
             $"{kinds.First([number, 2])} {kinds.Guard(2)} {kinds.Guard(3)}";
     }
 
-    /// <summary>A dynamic method throws through a dynamic method that has a finally.</summary>
     /// <summary>Reads the metadata of this module, again each time.</summary>
     public static int Attributes(int count)
     {
@@ -85,20 +84,7 @@ public static class Dynamic
         return sum;
     }
 
-    private static Func<double, double> MakeNamed()
-    {
-        var method = new DynamicMethod("DynamicNamed", typeof(double), [typeof(double)], typeof(Dynamic).Module);
-        var il = method.GetILGenerator();
-        il.Emit(OpCodes.Ldarg_0);
-        for (var i = 0; i < 200; i++)
-        {
-            il.Emit(OpCodes.Call, typeof(Math).GetMethod("Abs", [typeof(double)])!);
-        }
-
-        il.Emit(OpCodes.Ret);
-        return method.CreateDelegate<Func<double, double>>();
-    }
-
+    /// <summary>A dynamic method throws through a dynamic method that has a finally.</summary>
     public static int Throw(int value) => (s_kinds ??= new Kinds()).Through(value);
 
     public static int Match(string text) => Pattern.Matches(text).Sum(match => int.Parse(match.Groups["digits"].ValueSpan));
@@ -287,6 +273,20 @@ public static class Dynamic
         var method = new DynamicMethod("DynamicSquare", typeof(int), [typeof(int)], typeof(Dynamic).Module);
         EmitSquare(method.GetILGenerator());
         return method.CreateDelegate<Func<int, int>>();
+    }
+
+    private static Func<double, double> MakeNamed()
+    {
+        var method = new DynamicMethod("DynamicNamed", typeof(double), [typeof(double)], typeof(Dynamic).Module);
+        var il = method.GetILGenerator();
+        il.Emit(OpCodes.Ldarg_0);
+        for (var i = 0; i < 200; i++)
+        {
+            il.Emit(OpCodes.Call, typeof(Math).GetMethod("Abs", [typeof(double)])!);
+        }
+
+        il.Emit(OpCodes.Ret);
+        return method.CreateDelegate<Func<double, double>>();
     }
 
     private static Func<int, int> MakeExpression()

@@ -323,6 +323,22 @@ static void test_under_load(void **state)
     assert_int_equal(app_end(&a), 0);
 }
 
+typedef struct asked {
+    uint64_t times, found;
+} asked;
+
+/* Asks for the methods of the contexts again and again. */
+static void ask_for(rj_session *s, uint64_t ms, asked *x)
+{
+    rj_error e;
+    for (uint64_t until = live_now_ms() + ms; live_now_ms() < until; x->times++) {
+        rj_methods methods = {0};
+        if (!rj_find(s, (const char *[]){"Late.*"}, 1, 10000, &methods, &e)) fail_msg("find: %s", e.text);
+        x->found += methods.count;
+        rj_free(methods.memory);
+    }
+}
+
 /*
  * Questions about methods of a context while it is being unloaded. The runtime frees what it answers them from before
  * it tells that a module goes: this crashed, on 8.0 within seconds.
@@ -331,21 +347,14 @@ static void test_asked_while_unloading(void **state)
 {
     (void)state;
     app a;
-    rj_error e;
     app_target(&a);
     rj_session *s = look_attach(&a, "asks");
     app_ok(&a, "loop Dynamic.Contexts 3 %s 4", late());
-    uint64_t until = live_now_ms() + 1000ull * live_seconds("REJIT_LIVE_SECONDS", 3);
-    uint64_t times = 0, found = 0;
-    for (; live_now_ms() < until; times++) {
-        rj_methods methods = {0};
-        if (!rj_find(s, (const char *[]){"Late.*"}, 1, 10000, &methods, &e)) fail_msg("find: %s", e.text);
-        found += methods.count;
-        rj_free(methods.memory);
-    }
+    asked x = {0};
+    ask_for(s, 1000ull * live_seconds("REJIT_LIVE_SECONDS", 3), &x);
     rj_close(s);
-    print_message("asked %llu times, %llu methods\n", (unsigned long long)times, (unsigned long long)found);
-    assert_true(found > 0);
+    print_message("asked %llu times, %llu methods\n", (unsigned long long)x.times, (unsigned long long)x.found);
+    assert_true(x.found > 0);
     assert_true(app_number(app_ok(&a, "stop"), "stop") > 0);
     assert_int_equal(app_end(&a), 0);
 }
@@ -356,16 +365,11 @@ static void test_attached_while_unloading(void **state)
     (void)state;
     for (unsigned i = 0; i < 8; i++) {
         app a;
-        rj_error e;
-        rj_methods methods = {0};
         app_target(&a);
         app_ok(&a, "loop Dynamic.Contexts 2 %s 2", late());
         app_ok(&a, "loop Dynamic.Over 2 %s 2", late());
         rj_session *s = look_attach(&a, "comes");
-        for (uint64_t until = live_now_ms() + 300; live_now_ms() < until;) {
-            if (!rj_find(s, (const char *[]){"Late.*"}, 1, 10000, &methods, &e)) fail_msg("find: %s", e.text);
-            rj_free(methods.memory);
-        }
+        ask_for(s, 300, &(asked){0});
         assert_true(app_number(app_ok(&a, "stop"), "stop") > 0);
         rj_close(s);
         assert_int_equal(app_end(&a), 0);
