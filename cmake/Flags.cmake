@@ -40,8 +40,8 @@ endif()
 add_compile_options(${REJIT_WARNINGS})
 
 # Type punning is the daily work of code that reads another runtime's memory. Frame pointers: the agent's stack walks and
-# perf follow them. Initial-exec TLS: the agent must never call __tls_get_addr on an application thread.
-add_compile_options(-fno-strict-aliasing -fno-omit-frame-pointer -ftls-model=initial-exec)
+# perf follow them.
+add_compile_options(-fno-strict-aliasing -fno-omit-frame-pointer)
 
 if(REJIT_FUZZ)
     if(NOT CMAKE_C_COMPILER_ID STREQUAL "Clang")

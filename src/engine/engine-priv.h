@@ -472,7 +472,7 @@ typedef struct eng_stacks {
     uint32_t slots, count;
     uint32_t threads, missed; /* missed: not looked at, or not to their end */
 } eng_stacks;
-/* Pauses the process, for 2 ms and what a suspension takes at most. False: nothing is known. */
+/* Pauses the process, up to four times, each for 2 ms and what a suspension takes at most. False: nothing is known. */
 bool eng_stacks_look(eng *g, arena *a, eng_stacks *out);
 
 /* inlining.c: what the JIT may do with a method, as metadata and IL tell */

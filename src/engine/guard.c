@@ -13,6 +13,7 @@
 #include "engine/jit-priv.h"
 
 #include <linux/futex.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -24,13 +25,40 @@
 #define STEP_NS  50000
 
 static _Atomic uint32_t inside, closed;
-static _Thread_local unsigned depth; /* compiles nest: loading a type may run code of the application */
 
 /* ---- compiling threads ---- */
 
+/*
+ * Compiles nest: loading a type may run code of the application. How deep a thread is in them is a key's value, as the
+ * agent has no TLS (src/probe/thread.c). Where there is no key left, or no memory for its value, each is counted by
+ * itself, inside and out.
+ */
+static pthread_key_t depth_key;
+static bool has_depth_key;
+
+static void make_depth_key(void)
+{
+    has_depth_key = pthread_key_create(&depth_key, NULL) == 0;
+}
+
+static uintptr_t depth(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, make_depth_key);
+    return has_depth_key ? (uintptr_t)pthread_getspecific(depth_key) : 0;
+}
+
+static void set_depth(uintptr_t n)
+{
+    /* NOLINTNEXTLINE(performance-no-int-to-ptr): a number in the place of a pointer */
+    if (has_depth_key) pthread_setspecific(depth_key, (void *)n);
+}
+
 static void enter(void)
 {
-    if (depth++) return;
+    const uintptr_t before = depth();
+    set_depth(before + 1);
+    if (before) return;
     for (;;) {
         atomic_fetch_add(&inside, 1);
         if (!atomic_load(&closed)) return;
@@ -41,7 +69,9 @@ static void enter(void)
 
 static void leave(void)
 {
-    if (--depth == 0) atomic_fetch_sub(&inside, 1);
+    const uintptr_t before = depth();
+    if (before) set_depth(before - 1);
+    if (before <= 1) atomic_fetch_sub(&inside, 1);
 }
 
 /*
@@ -79,9 +109,10 @@ __attribute__((noinline)) int32_t eng_guard_compile(clr_jit_compile *compile, cl
  */
 void eng_transaction_lock(eng *g)
 {
-    if (depth) atomic_fetch_sub(&inside, 1);
+    const bool compiles = depth() != 0;
+    if (compiles) atomic_fetch_sub(&inside, 1);
     pthread_mutex_lock(&g->transaction);
-    if (depth) atomic_fetch_add(&inside, 1);
+    if (compiles) atomic_fetch_add(&inside, 1);
 }
 
 /* ---- helpers of the JIT ---- */
@@ -133,7 +164,7 @@ void eng_guard_open(void)
 static bool close_for(uint64_t ns)
 {
     uint64_t until = eng_now_ns() + ns;
-    const uint32_t own = depth != 0;
+    const uint32_t own = depth() != 0;
     atomic_store(&closed, 1);
     while (atomic_load(&inside) != own) {
         if (eng_now_ns() > until) {

@@ -5,7 +5,8 @@
  * then makes that copy's rows wider, table by table. Whoever reads takes no lock, and is left with a row that is freed,
  * or with the new places of columns in an old row. Those who read are compiles (guard.c), managed code that has called
  * into the runtime (suspend.c), and threads that run in the runtime but may be suspended where they are: these are
- * waited for, within reason, until they sleep or have run into the suspension.
+ * waited for until they sleep or have run into the suspension. A thread that is ready but has no CPU may be amid a row:
+ * what ends the wait is the time that they had on a CPU, for the program may have threads of its own that never sleep.
  */
 #include "engine/engine-priv.h"
 #include "engine/jit-priv.h"
@@ -17,14 +18,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#define OTHERS_MOST_NS 1000000 /* the program may have threads of its own that never sleep */
+#define OTHERS_CPU_NS  2000000u  /* on a CPU: whoever reads is through by then */
+#define OTHERS_MOST_NS 30000000u /* in all */
 #define NAP_NS         20000
 
-static _Thread_local bool own;
+static _Atomic pid_t own; /* the agent has no TLS: src/probe/thread.c */
 
 void eng_thread_is_own(void)
 {
-    own = true;
+    own = gettid();
 }
 
 /* proc(5): "running", or the number of the system call that it waits in. */
@@ -51,18 +53,30 @@ static bool others_run(DIR *threads)
     return false;
 }
 
+static uint64_t clock_ns(clockid_t clock)
+{
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static uint64_t others_cpu_ns(void)
+{
+    return clock_ns(CLOCK_PROCESS_CPUTIME_ID) - clock_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
 static void wait_for_others(void)
 {
-    const uint64_t until = eng_now_ns() + OTHERS_MOST_NS;
+    const uint64_t until = eng_now_ns() + OTHERS_MOST_NS, cpu = others_cpu_ns();
     DIR *threads = opendir("/proc/self/task");
-    while (threads && others_run(threads) && eng_now_ns() < until)
+    while (threads && others_run(threads) && others_cpu_ns() - cpu < OTHERS_CPU_NS && eng_now_ns() < until)
         nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, NULL);
     if (threads) closedir(threads);
 }
 
 bool eng_standstill_begin(eng *g)
 {
-    if (!own) return true;
+    if (own != gettid()) return true;
     if (!eng_guard_close()) return false;
     if (!eng_suspend(g)) {
         eng_guard_open();
@@ -74,7 +88,7 @@ bool eng_standstill_begin(eng *g)
 
 void eng_standstill_end(eng *g)
 {
-    if (!own) return;
+    if (own != gettid()) return;
     eng_resume(g);
     eng_guard_open();
 }

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -12,20 +13,51 @@
 probe_thread *probe_pool;
 static uint8_t *stacks;
 
-/* One word of static TLS: more would make dlopen fail in a process that has used its reserve up. */
-static __thread probe_thread *self __attribute__((tls_model("initial-exec")));
 static _Atomic uint32_t hint = 1,
                         in_use; /* in_use: a thread that finds none looks for one at each call, which must be cheap */
 static _Atomic uint64_t ages;
 static _Atomic uint32_t highest; /* index that was ever taken */
 
 /*
- * Tells us of threads that end. glibc keeps the values of the first keys in the thread's own block; for others it would
- * call malloc, so that they are not used: then only the sweep finds threads that have ended.
+ * A thread's block is the value of a key, which also tells us of threads that end. The agent has no TLS of its own:
+ * after a library with TLS is loaded each thread's next access to any library's TLS takes glibc's slow path, and a
+ * signal there whose handler does the same (the runtime suspends by one) makes glibc 2.36 give the thread a second,
+ * empty block in the place of the one that it had (docs/runtime-facts.md).
+ *
+ * glibc keeps the values of the first 32 keys in the thread's own descriptor, where they are read without a call:
+ *
+ *      %fs -> | descriptor ...  | key 0: seq, value | ... | key n: seq, value | ...
+ *                               slot ---------------------^
+ *
+ * seq tells that the value belongs to this key, not to one that had the number before. Where the place was not found
+ * (another libc, all of these keys in use) pthread_getspecific is asked.
  */
-#define KEYS_WITHOUT_MALLOC 32u
-static pthread_key_t ending;
-static bool ending_is_told;
+#define DESCRIPTOR_BYTES 1536u
+static pthread_key_t mine;
+static uintptr_t slot, slot_seq;
+
+static uintptr_t descriptor_word(uintptr_t at)
+{
+    uintptr_t word;
+    __asm__ volatile("movq %%fs:(%1), %0" : "=r"(word) : "r"(at));
+    return word;
+}
+
+/* By a value that is nowhere else. */
+static void find_slot(void)
+{
+    static const char marks[2];
+    uintptr_t found = 0;
+    pthread_setspecific(mine, &marks[0]);
+    for (uintptr_t at = sizeof(uintptr_t); !found && at < DESCRIPTOR_BYTES; at += sizeof(uintptr_t))
+        if (descriptor_word(at) == (uintptr_t)&marks[0]) found = at;
+    pthread_setspecific(mine, &marks[1]);
+    if (found && descriptor_word(found) == (uintptr_t)&marks[1]) {
+        slot = found - sizeof(uintptr_t);
+        slot_seq = descriptor_word(slot);
+    }
+    pthread_setspecific(mine, NULL);
+}
 
 static void release(probe_thread *t)
 {
@@ -47,7 +79,6 @@ static void give_back(void *block)
 {
     probe_thread *t = block;
     uint32_t taken = PROBE_TAKEN;
-    self = NULL;
     while (!atomic_compare_exchange_weak(&t->state, &taken, PROBE_HELD)) {
         if (taken == PROBE_FREE) return; /* the sweep took it for a dead thread's */
         taken = PROBE_TAKEN;
@@ -70,7 +101,9 @@ bool probe_start(err_t *e)
     probe_pool = (probe_thread *)(void *)p;
     stacks = p + blocks;
     atomic_store(&probe_pool[0].state, PROBE_TAKEN); /* nobody's: never given to a thread */
-    ending_is_told = pthread_key_create(&ending, give_back) == 0 && ending < KEYS_WITHOUT_MALLOC;
+    int error = pthread_key_create(&mine, give_back);
+    if (error) return err_set(e, ERR_SYSTEM, -1, "the process has no key for thread data left: %s", strerror(error));
+    find_slot();
     return true;
 }
 
@@ -91,7 +124,7 @@ static probe_thread *take(void)
         probe_pool[i].index = i;
         probe_pool[i].stack = stacks + (size_t)PROBE_STACK_SIZE * i;
         probe_pool[i].age = atomic_fetch_add(&ages, 1);
-        if (ending_is_told) pthread_setspecific(ending, &probe_pool[i]);
+        pthread_setspecific(mine, &probe_pool[i]);
         /* last: the sweep looks at blocks that have one */
         __atomic_store_n(&probe_pool[i].tid, (uint32_t)syscall(SYS_gettid), __ATOMIC_RELEASE);
         return &probe_pool[i];
@@ -104,10 +137,17 @@ uint32_t probe_slots(void)
     return atomic_load(&highest) + 1;
 }
 
+static __attribute__((noinline, cold)) probe_thread *self_by_call(void)
+{
+    probe_thread *t = pthread_getspecific(mine);
+    return t ? t : take();
+}
+
 probe_thread *probe_self(void)
 {
-    if (__builtin_expect(!self, 0)) self = take();
-    return self;
+    const uintptr_t t = descriptor_word(slot + sizeof t);
+    if (__builtin_expect(descriptor_word(slot) != slot_seq || !t, 0)) return self_by_call();
+    return (probe_thread *)t;
 }
 
 /* Calls vanish where their thread was unwound past them without our handlers: they are deeper than this one, or this

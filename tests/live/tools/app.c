@@ -52,6 +52,7 @@ void app_start(app *a, const app_options *o)
     a->pid = fork();
     assert_true(a->pid >= 0);
     if (!a->pid) become(o, to[0], from[1]);
+    signal(SIGPIPE, SIG_IGN); /* a program that has gone is told of, with its exit code */
     close(to[0]);
     close(from[1]);
     a->in = to[1];

@@ -441,8 +441,15 @@ static clr_hresult walk_stack(clr_info *info, clr_thread_id thread, clr_stack_vi
     fake_runtime *rt = of(info);
     (void)flags, (void)context, (void)size;
     assert_true(rt->suspended);
-    for (const clr_function_id *f = rt->stacks[thread - 1]; rt->walk_answer >= 0 && *f; f++)
+    const clr_function_id *first = rt->stacks[thread - 1];
+    for (const clr_function_id *f = first; rt->walk_answer >= 0 && *f; f++) {
+        if (f == first + 1 && rt->walk_naps) {
+            rt->walk_naps--;
+            for (uint64_t until = eng_now_ns() + 3000000; eng_now_ns() < until;) {
+            }
+        }
         if (visit(*f, 0, 0, 0, NULL, owner) != CLR_OK) return (clr_hresult)0x80131361; /* aborted */
+    }
     return rt->walk_answer;
 }
 

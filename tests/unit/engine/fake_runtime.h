@@ -64,6 +64,7 @@ typedef struct fake_runtime {
     clr_function_id stacks[8][8];
     size_t threads;
     clr_hresult walk_answer; /* of DoStackSnapshot */
+    unsigned walk_naps;      /* so many times 3 ms pass before the second frame of a stack is shown */
     unsigned suspended;      /* now; and how often in all */
     unsigned suspensions;
 } fake_runtime;

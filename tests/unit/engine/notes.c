@@ -114,6 +114,34 @@ static void test_threads_that_cannot_be_looked_at(void **state)
                         "2 of 2 threads were not looked at, to spare the process: what runs there now is not known");
 }
 
+static void three_threads_in_push(void)
+{
+    rt.threads = 3;
+    for (size_t i = 0; i < 3; i++)
+        rt.stacks[i][0] = rt.stacks[i][1] = function(COLLECTIONS, PUSH);
+}
+
+/* A pause that took too long: the thread that was being walked is not counted twice, and the rest has another pause. */
+static void test_threads_have_another_pause(void **state)
+{
+    (void)state;
+    three_threads_in_push();
+    rt.walk_naps = 2;
+    assert_string_equal(note_of(PUSH),
+                        "6 calls of it are running now and are not seen; calls that begin from now on are");
+    assert_int_equal(rt.suspensions, 3);
+}
+
+static void test_pauses_have_an_end(void **state)
+{
+    (void)state;
+    three_threads_in_push();
+    rt.walk_naps = 100;
+    assert_string_equal(note_of(PUSH),
+                        "3 of 3 threads were not looked at, to spare the process: what runs there now is not known");
+    assert_int_equal(rt.suspensions, 4);
+}
+
 /* E_FAIL: a thread without managed frames, of which there is nothing to tell. */
 static void test_native_threads(void **state)
 {
@@ -167,6 +195,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_a_running_caller, start, end),
         cmocka_unit_test_setup_teardown(test_a_caller_in_another_assembly, start, end),
         cmocka_unit_test_setup_teardown(test_threads_that_cannot_be_looked_at, start, end),
+        cmocka_unit_test_setup_teardown(test_threads_have_another_pause, start, end),
+        cmocka_unit_test_setup_teardown(test_pauses_have_an_end, start, end),
         cmocka_unit_test_setup_teardown(test_native_threads, start, end),
         cmocka_unit_test_setup_teardown(test_copies_in_precompiled_code, start, end),
         cmocka_unit_test_setup_teardown(test_several_notes_are_joined, start, end),

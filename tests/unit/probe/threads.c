@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -462,11 +463,53 @@ static void the_clock_does_not_go_back(void **state)
     }
 }
 
+/* ---- where a thread's block is kept ---- */
+
+static void *block_of_thread(void *owner)
+{
+    probe_thread **block = owner;
+    *block = probe_self();
+    return block;
+}
+
+/* In a process of its own, before its first probe_start: after `keys` other keys. 0: it is as it should be. */
+static int blocks_after_keys(unsigned keys)
+{
+    err_t e = {0};
+    pthread_key_t key, last = 0;
+    for (unsigned i = 0; i < keys; i++)
+        if (pthread_key_create(&key, NULL) == 0) last = key;
+    /* what is left of a key whose number is given out again is nobody's block */
+    if (keys && (pthread_setspecific(last, &e) || pthread_key_delete(last))) return 1;
+    if (!probe_start(&e)) return 2;
+    probe_thread *own = probe_self(), *other = NULL;
+    if (!own || own == (void *)&e || probe_self() != own) return 3;
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, block_of_thread, &other)) return 4;
+    pthread_join(thread, NULL);
+    if (!other || other == own || probe_self() != own) return 5;
+    return atomic_load(&other->state) == PROBE_FREE ? 0 : 6; /* given back when the thread ended */
+}
+
+/* Some of these keys are in a thread's descriptor, some are not. */
+static void test_blocks_after_other_keys(void **state)
+{
+    (void)state;
+    for (unsigned keys = 0; keys <= 48; keys++) {
+        pid_t child = fork();
+        if (!child) _exit(blocks_after_keys(keys));
+        int status = -1;
+        assert_int_equal(waitpid(child, &status, 0), child);
+        if (status) fail_msg("after %u keys: status %x", keys, (unsigned)status);
+    }
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, start, end)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_blocks_after_other_keys), /* first: nothing is started yet */
         T(each_thread_has_a_slot_until_it_ends),
         T(threads_that_find_no_slot_are_counted),
         T(the_frames_of_threads_that_ended_are_not_in_flight),
