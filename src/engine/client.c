@@ -4,18 +4,21 @@
 #include <stdlib.h>
 #include <time.h>
 
-uint64_t eng_now_ns(void)
+uint64_t eng_clock_ns(clockid_t clock)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+    clock_gettime(clock, &t);
+    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+uint64_t eng_now_ns(void)
+{
+    return eng_clock_ns(CLOCK_MONOTONIC);
 }
 
 static uint64_t epoch_ns(void)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+    return eng_clock_ns(CLOCK_REALTIME);
 }
 
 void eng_result_free(eng_result *r)

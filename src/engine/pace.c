@@ -16,13 +16,6 @@
 #define PIECE_NS 2000000u   /* of a rest; then it is seen whether it is used */
 #define USED_NS  100000u    /* CPU time of the process in such a piece: who waited has gone on */
 
-static uint64_t now_ns(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 uint32_t eng_pace_next(uint32_t size, uint64_t took_ns)
 {
     if (took_ns < AIM_NS / 2) return RJ_MIN(size * 2, ENG_PORTION);
@@ -33,13 +26,13 @@ uint32_t eng_pace_next(uint32_t size, uint64_t took_ns)
 uint32_t eng_pace_take(eng_pace *p, uint32_t left)
 {
     if (!p->size) p->size = FIRST;
-    p->began_ns = now_ns(CLOCK_MONOTONIC);
+    p->began_ns = eng_now_ns();
     return RJ_MIN(p->size, left);
 }
 
 void eng_pace_over(eng_pace *p, bool more)
 {
-    uint64_t took = now_ns(CLOCK_MONOTONIC) - p->began_ns;
+    uint64_t took = eng_now_ns() - p->began_ns;
     p->size = eng_pace_next(p->size, took);
     p->rest_ns = more && p->rests && took >= SHORT_NS ? RJ_MIN(took, (uint64_t)REST_NS) : 0;
     p->resting = false;
@@ -57,7 +50,7 @@ uint64_t eng_pace_piece(eng_pace *p, uint64_t cpu_ns)
 
 uint64_t eng_pace_next_piece(eng_pace *p)
 {
-    return p->rest_ns ? eng_pace_piece(p, now_ns(CLOCK_PROCESS_CPUTIME_ID)) : 0;
+    return p->rest_ns ? eng_pace_piece(p, eng_clock_ns(CLOCK_PROCESS_CPUTIME_ID)) : 0;
 }
 
 void eng_pace_rest(eng_pace *p, bool more)

@@ -53,16 +53,9 @@ static bool others_run(DIR *threads)
     return false;
 }
 
-static uint64_t clock_ns(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 static uint64_t others_cpu_ns(void)
 {
-    return clock_ns(CLOCK_PROCESS_CPUTIME_ID) - clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    return eng_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - eng_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
 static void wait_for_others(void)
