@@ -36,8 +36,8 @@ static void read_files(eng *g)
     if (g->files.v) qsort(g->files.v, g->files.n, sizeof *g->files.v, by_start);
 }
 
-/* Under the transaction lock. An image appears with a module. */
-static bool is_from_file(eng *g, uintptr_t at)
+/* An image appears with a module. */
+const eng_range *eng_file_of(eng *g, uintptr_t at)
 {
     pthread_mutex_lock(&g->ledger);
     size_t modules = g->modules.n;
@@ -52,13 +52,13 @@ static bool is_from_file(eng *g, uintptr_t at)
         else
             high = middle;
     }
-    return low < g->files.n && g->files.v[low].start <= at;
+    return low < g->files.n && g->files.v[low].start <= at ? &g->files.v[low] : NULL;
 }
 
 bool eng_is_precompiled(eng *g, const eng_module *m, uintptr_t at)
 {
     const uint8_t *p = (const uint8_t *)at;
-    return (m->base && p >= m->base && p < m->base + m->image.size) || is_from_file(g, at);
+    return (m->base && p >= m->base && p < m->base + m->image.size) || eng_file_of(g, at);
 }
 
 /*

@@ -127,6 +127,19 @@ typedef struct eng_range {
     uintptr_t start, end;
 } eng_range;
 
+/* What handle.c has learned: words of a MethodTable and of an EEClass. */
+typedef struct eng_handles {
+    uint64_t object;              /* System.Object's MethodTable; 0: not asked yet */
+    unsigned module, class, back; /* 0: it does not show (module, class) */
+} eng_handles;
+
+/* The start of a MethodTable, the same in 8, 9 and 10. */
+typedef struct eng_table {
+    uint32_t flags, base_size;
+    uint64_t more;
+    uint64_t parent;
+} eng_table;
+
 typedef enum eng_tiers {
     ENG_TIERS_UNASKED,
     ENG_TIERS_USUAL,  /* what has no precompiled code begins unoptimised */
@@ -188,7 +201,7 @@ struct eng {
     VEC(eng_range) files; /* transaction lock: executable memory that comes from files, by address */
     size_t files_of;      /* how many modules there were when it was looked at */
     eng_tiers tiers;      /* transaction lock */
-    unsigned module_word; /* transaction lock: of a MethodTable (types.c) */
+    eng_handles types;    /* transaction lock */
     uint64_t chores_ns;
     uint64_t awake_ns; /* ledger lock: time in which the process ran, as the ticks saw it */
     uint64_t ticked_ns;
@@ -277,8 +290,17 @@ typedef bool eng_mapped(void *owner, const eng_range *r, const char *permissions
 /* False: the list cannot be read. */
 bool eng_maps(eng_mapped *f, void *owner);
 
-/* types.c: reads memory that may not be there. */
+/* handle.c: reads memory that may not be there. */
 bool eng_peek(uint64_t address, void *out, size_t size);
+/* handle.c: is it really a type handle? Under the transaction lock. */
+bool eng_is_type(eng *g, uint64_t handle, eng_table *table);
+/*
+ * handle.c: is it the handle of a type that is there, and stays as long as the transaction lock is held? A dynamic
+ * method that nobody can call any more may be there for longer than the types of its signature. Before the runtime
+ * frees a type it tells that the module goes, which waits for the lock and takes the module out of the index. Not for
+ * instances of generic types, which may lie in another module's memory.
+ */
+bool eng_is_type_alive(eng *g, uint64_t handle);
 
 /* types.c: the name of a type handle, "?" where it is none; full: with namespaces */
 void eng_type_name(eng *g, clr_class_id id, bool full, buf_t *out);
@@ -327,6 +349,8 @@ bool eng_is_generic(const eng_module *m, uint32_t rid);
 /* Is it code that was compiled ahead of time? Under the transaction lock. */
 bool eng_is_precompiled(eng *g, const eng_module *m, uintptr_t at);
 const char *eng_code_kind(eng *g, const eng_module *m, uint32_t token, clr_rejit_id version);
+/* The executable memory that comes from a file in which it lies; NULL: none. Under the transaction lock. */
+const eng_range *eng_file_of(eng *g, uintptr_t at);
 
 /* tiers.c */
 /* Has this version of the method unoptimised code alone, for certain? The JIT has inlined nothing in it then. */
@@ -434,6 +458,26 @@ typedef struct eng_code {
     clr_rejit_id version;
     uintptr_t ip;
 } eng_code;
+
+/* asked.c: addresses from outside, under the transaction lock from begin to end. */
+typedef struct eng_ran {
+    eng_range image;
+    uintptr_t first; /* of the methods that are known to have run */
+    bool complete;   /* there is none before it */
+} eng_ran;
+
+typedef struct eng_asked {
+    eng *g;
+    arena memory;
+    eng_module **modules;
+    size_t module_count;
+    VEC(eng_ran) images;
+} eng_asked;
+
+void eng_asked_begin(eng *g, eng_asked *a);
+/* What code the word stands for (probe_vouch, or a plain address); false: none, or nobody can tell. */
+bool eng_asked_code(eng_asked *a, uint64_t word, eng_code *code);
+void eng_asked_end(eng_asked *a);
 /* Under the transaction lock, which keeps the module from being unloaded. */
 uint32_t eng_il_of(eng *g, const eng_module *m, uint32_t token, const eng_code *code);
 uint32_t eng_il_at(const clr_native_map *map, uint32_t n, uint32_t native);

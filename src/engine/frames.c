@@ -67,26 +67,26 @@ static void put_line(eng *g, const frame *f, buf_t *reply)
     if (il != CLR_IL_NONE) wire_u32(reply, WIRE_T_IL_OFFSET, il);
 }
 
-static void describe(eng *g, uint64_t address, bool lines, buf_t *reply)
+static void describe(eng_asked *a, uint64_t address, bool lines, buf_t *reply)
 {
-    /* A return address belongs to the instruction before it. */
-    frame f = {.code.ip = (uintptr_t)address - 1};
-    const uint8_t *ip = (const uint8_t *)f.code.ip;
-    if (g->info->vt->GetFunctionFromIP3(g->info, ip, &f.code.function, &f.code.version) >= 0 && f.code.function)
-        name_function(g, &f);
+    frame f = {0};
+    if (eng_asked_code(a, address, &f.code)) name_function(a->g, &f);
     size_t group = wire_open(reply, WIRE_T_FRAME);
     wire_u64(reply, WIRE_T_ADDRESS, address);
     wire_text(reply, WIRE_T_NAME, buf_cstr(&f.name));
     wire_text(reply, WIRE_T_MODULE, f.module ? f.module->file : "");
-    if (lines && f.module) put_line(g, &f, reply);
+    if (lines && f.module) put_line(a->g, &f, reply);
     wire_close(reply, group);
     buf_free(&f.name);
 }
 
 void eng_describe_frames(eng *g, const uint64_t *ips, uint32_t count, bool lines, buf_t *reply)
 {
+    eng_asked a;
     pthread_mutex_lock(&g->transaction);
+    eng_asked_begin(g, &a);
     for (uint32_t i = 0; i < count; i++)
-        describe(g, ips[i], lines, reply);
+        describe(&a, ips[i], lines, reply);
+    eng_asked_end(&a);
     pthread_mutex_unlock(&g->transaction);
 }

@@ -4,47 +4,14 @@
  */
 #include "engine/engine-priv.h"
 
-#include <sys/uio.h>
-#include <unistd.h>
-
 #define ARGS_MOST   16u
 #define FIELDS_MOST 256u
 #define DEPTH_MOST  16u
 #define BASES_MOST  64u
 
-/* The start of a MethodTable, the same in 8, 9 and 10. */
-typedef struct method_table {
-    uint32_t flags, base_size;
-    uint64_t more;
-    uint64_t parent;
-} method_table;
-
-bool eng_peek(uint64_t address, void *out, size_t size)
-{
-    struct iovec to = {out, size}, from = {(void *)(uintptr_t)address, size};
-    return process_vm_readv(getpid(), &to, 1, &from, 1, 0) == (ssize_t)size;
-}
-
-static bool peek(uint64_t address, method_table *out)
+static bool peek(uint64_t address, eng_table *out)
 {
     return eng_peek(address, out, sizeof *out);
-}
-
-/*
- * Is this really a type handle? The runtime would crash on anything else, and the number comes from outside: the chain
- * of parents must end at System.Object within reason.
- */
-static bool plausible(uint64_t handle, method_table *first)
-{
-    method_table t;
-    uint64_t at = handle;
-    for (unsigned i = 0; i < 64; i++) {
-        if (at < 4096 || at & 7 || !peek(at, &t)) return false;
-        if (i == 0) *first = t;
-        if (!t.parent) return t.base_size == 24;
-        at = t.parent;
-    }
-    return false;
 }
 
 typedef struct type_info {
@@ -110,8 +77,8 @@ static int simple_of(const type_info *t)
 static bool is_simple(eng *g, clr_class_id id)
 {
     type_info t;
-    method_table mt;
-    return !(id & 2) && plausible(id, &mt) && info_of(g, id, &t) && simple_of(&t) >= 0;
+    eng_table mt;
+    return !(id & 2) && eng_is_type(g, id, &mt) && info_of(g, id, &t) && simple_of(&t) >= 0;
 }
 
 static void put_name(eng *g, clr_class_id id, bool full, buf_t *out, unsigned depth);
@@ -145,8 +112,8 @@ static void put_name(eng *g, clr_class_id id, bool full, buf_t *out, unsigned de
     uint32_t element_type = 0, rank = 0, arg = 0;
     clr_class_id element = 0;
     type_info t;
-    method_table mt;
-    if (depth > DEPTH_MOST || id & 2 || !plausible(id, &mt)) {
+    eng_table mt;
+    if (depth > DEPTH_MOST || id & 2 || !eng_is_type(g, id, &mt)) {
         buf_u8(out, '?');
         return;
     }
@@ -178,44 +145,11 @@ void eng_type_name(eng *g, clr_class_id id, bool full, buf_t *out)
     put_name(g, id, full, out, 0);
 }
 
-#define TABLE_WORDS 8u /* of a MethodTable, among which its module is */
-
-/* Which of them it is shows in types that are always there; 0: it does not show. */
-static unsigned module_word(eng *g)
-{
-    enum { UNASKED = 0, NOT_FOUND = TABLE_WORDS };
-    static const char *const names[] = {"Object", "String", "Exception"};
-    uint64_t words[TABLE_WORDS];
-    const eng_module *core = g->module_word == UNASKED ? eng_module_of_assembly(g, "System.Private.CoreLib") : NULL;
-    if (!core) return g->module_word % NOT_FOUND;
-    unsigned fits = (1u << TABLE_WORDS) - 1;
-    for (size_t i = 0; i < RJ_COUNT(names); i++) {
-        if (!eng_peek(eng_class_of_core(g, "System", names[i]), words, sizeof words)) fits = 0;
-        for (unsigned at = 0; at < TABLE_WORDS; at++)
-            if (words[at] != core->id) fits &= ~(1u << at);
-    }
-    g->module_word = fits ? (unsigned)__builtin_ctz(fits) : NOT_FOUND;
-    return g->module_word % NOT_FOUND;
-}
-
-/*
- * Is it the handle of a type that is there, and stays as long as the transaction lock is held? A dynamic method that
- * nobody can call any more may be there for longer than the types of its signature. Before the runtime frees a type it
- * tells that the module goes, which waits for the lock and takes the module out of the index. Not for instances of
- * generic types, which may lie in another module's memory.
- */
-static bool is_alive(eng *g, clr_class_id id)
-{
-    uint64_t words[TABLE_WORDS];
-    const unsigned at = module_word(g);
-    return at && eng_peek(id, words, sizeof words) && eng_module_known(g, words[at]);
-}
-
 uint32_t eng_type_names(eng *g, clr_class_id id, cil_made_type *rows, uint32_t room, bool *is_value)
 {
     type_info t;
-    method_table mt;
-    if (id & 2 || !is_alive(g, id) || !plausible(id, &mt) || !info_of(g, id, &t)) return 0;
+    eng_table mt;
+    if (id & 2 || !eng_is_type_alive(g, id) || !eng_is_type(g, id, &mt) || !info_of(g, id, &t)) return 0;
     const cil_image *im = &t.module->image;
     uint32_t chain[DEPTH_MOST], n = 0;
     for (uint32_t rid = CIL_RID(t.token); rid && n < DEPTH_MOST; rid = cil_enclosing(im, rid))
@@ -254,7 +188,7 @@ static uint32_t bytes_of_value(eng *g, clr_class_id id)
 {
     type_info t;
     clr_field_offset offsets[FIELDS_MOST];
-    method_table mt;
+    eng_table mt;
     uint32_t n = 0, size = 0;
     int s = info_of(g, id, &t) ? simple_of(&t) : -1;
     if (s >= 0 && simple[s].element != CIL_E_VALUETYPE) return cil_element_size(simple[s].element);
@@ -264,7 +198,7 @@ static uint32_t bytes_of_value(eng *g, clr_class_id id)
 
 static bool is_value(clr_class_id id)
 {
-    method_table mt;
+    eng_table mt;
     return !(id & 2) && peek(id, &mt) && (mt.flags >> 18 & 3) == 1;
 }
 
@@ -391,10 +325,10 @@ static void answer(void *owner, const probe_step *s, uint64_t type, uint32_t *of
 {
     eng *g = owner;
     type_info t;
-    method_table mt;
+    eng_table mt;
     uint32_t field = 0, second = 0;
     clr_class_id id = type;
-    if (!plausible(type, &mt) || !info_of(g, id, &t)) return;
+    if (!eng_is_type(g, type, &mt) || !info_of(g, id, &t)) return;
     for (unsigned i = 0; !names_fields(s, &t, &field, &second); i++) {
         id = t.parent;
         if (i == BASES_MOST || !id || !info_of(g, id, &t)) return;
@@ -484,7 +418,7 @@ static cil_element put_members(const type_info *t, buf_t *reply)
     return underlying;
 }
 
-static void put_array(eng *g, clr_class_id element, uint32_t rank, const method_table *mt, buf_t *reply)
+static void put_array(eng *g, clr_class_id element, uint32_t rank, const eng_table *mt, buf_t *reply)
 {
     (void)g;
     wire_u32(reply, WIRE_T_TYPE_KIND, WIRE_ARRAY);
@@ -551,7 +485,7 @@ static void put_move_next(const type_info *t, buf_t *reply)
     }
 }
 
-static void put_type(eng *g, clr_class_id id, const method_table *mt, buf_t *reply)
+static void put_type(eng *g, clr_class_id id, const eng_table *mt, buf_t *reply)
 {
     uint32_t element_type = 0, rank = 0;
     clr_class_id element = 0;
@@ -573,9 +507,9 @@ void eng_describe_types(eng *g, const uint64_t *handles, uint32_t count, buf_t *
 {
     pthread_mutex_lock(&g->transaction);
     for (uint32_t i = 0; i < count; i++) {
-        method_table mt;
+        eng_table mt;
         clr_class_id of = handles[i] & ~(clr_class_id)NULLABLE_OF;
-        if (!plausible(of, &mt)) continue;
+        if (!eng_is_type(g, of, &mt) || (handles[i] & NULLABLE_OF && !is_value(of))) continue;
         size_t group = wire_open(reply, WIRE_T_TYPE);
         wire_u64(reply, WIRE_T_ADDRESS, handles[i]);
         if (handles[i] & NULLABLE_OF)

@@ -189,6 +189,15 @@ void probe_resumed(wire_event *tok);
 #define PROBE_FRAMES_MOST 64u   /* of a stack */
 #define PROBE_CONTEXT_IP  0xF8u /* in a CONTEXT of x64: where it was thrown */
 /*
+ * Addresses of frames in events carry a mark in their highest 16 bits, which user addresses leave 0: keyed, never 0, so
+ * that what comes back from a client is known to have been on a stack. Against accidents and noise, not against a
+ * client that tries some ten thousand marks: it has the rights to do worse.
+ */
+void probe_vouch(uint64_t *addresses, unsigned count);
+/* The address without its mark; true: it has the right one. */
+bool probe_vouched(uint64_t word, uint64_t *address);
+
+/*
  * An exception is thrown on this thread: an event for each of the probes that is there and whose gate is open. Who
  * takes a probe out of the array and then waits for probe_quiesce may end it. frames: where it is thrown, callers
  * behind.

@@ -2,6 +2,7 @@
 #include "probe/probe-priv.h"
 
 #include <fcntl.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -98,4 +99,36 @@ unsigned probe_walk(probe_thread *t, uint64_t frame_pointer, uint64_t *out, unsi
         fp = next;
     }
     return n;
+}
+
+/* ---- marks ---- */
+
+#define MARK_SHIFT 48u
+
+static struct {
+    uint64_t mask, factor;
+} key;
+
+bool probe_vouch_start(err_t *e)
+{
+    if (getrandom(&key, sizeof key, 0) != sizeof key) return err_errno(e, "asking for random bytes");
+    key.factor |= 1;
+    return true;
+}
+
+static uint64_t mark_of(uint64_t address)
+{
+    return ((address ^ key.mask) * key.factor | 1ull << MARK_SHIFT) & ~0ull << MARK_SHIFT;
+}
+
+void probe_vouch(uint64_t *addresses, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (!(addresses[i] >> MARK_SHIFT)) addresses[i] |= mark_of(addresses[i]);
+}
+
+bool probe_vouched(uint64_t word, uint64_t *address)
+{
+    *address = word & ~(~0ull << MARK_SHIFT);
+    return word == (*address | mark_of(*address));
 }

@@ -93,6 +93,7 @@ static void give_back(void *block)
 bool probe_start(err_t *e)
 {
     probe_clock_start();
+    if (!probe_vouch_start(e)) return false;
     size_t blocks = (sizeof(probe_thread) * PROBE_THREADS + 4095) & ~(size_t)4095;
     size_t size = blocks + (size_t)PROBE_STACK_SIZE * PROBE_THREADS;
     uint8_t *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

@@ -4,10 +4,12 @@
 #include "wire/wire.h"
 
 #include <dirent.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -381,6 +383,134 @@ static void test_huge_requests(void **state)
     assert_int_equal(app_end(&a), 0);
 }
 
+/* ---- addresses that are what they seem not to be ---- */
+
+typedef struct mapping {
+    uint64_t start, end;
+    char permissions[8], path[256];
+} mapping;
+
+static bool next_mapping(FILE *f, mapping *m)
+{
+    char line[1024];
+    while (fgets(line, sizeof line, f)) {
+        *m = (mapping){0};
+        if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s %*s %*s %*s %255s", &m->start, &m->end, m->permissions,
+                   m->path) >= 3)
+            return true;
+    }
+    return false;
+}
+
+static FILE *open_mappings(const app *a)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/maps", (int)a->pid);
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    return f;
+}
+
+static void ask_addresses(app *a, wire_kind kind, const uint64_t *at, size_t n)
+{
+    enum { AT_ONCE = 8000 };
+    for (size_t done = 0; done < n; done += AT_ONCE) {
+        buf_t b = {0};
+        int fd = raw_connect(a);
+        hello(fd);
+        wire_begin(&b, kind, 7);
+        for (size_t i = done; i < n && i < done + AT_ONCE; i++)
+            wire_u64(&b, WIRE_T_ADDRESS, at[i]);
+        wire_end(&b, 0);
+        hostile_request(fd, &b);
+        close(fd);
+    }
+    app_ok(a, "call Work.SpinAdd x3");
+}
+
+/*
+ * The runtime looks for the method of a precompiled address among those that have run, backwards and past the first:
+ * asked for an address before that one, it ends the process. Unmarked, and with a mark that the agent did not give.
+ */
+static void test_addresses_of_code_that_never_ran(void **state)
+{
+    (void)state;
+    enum { STEP = 256, EACH = 1000, MARK = 0x1235 };
+    static uint64_t at[64 * EACH];
+    size_t n = 0;
+    app a;
+    mapping m;
+    app_target(&a);
+    rj_close(look_attach(&a, "first"));
+    FILE *f = open_mappings(&a);
+    while (next_mapping(f, &m)) {
+        if (!strchr(m.permissions, 'x') || !strstr(m.path, ".dll")) continue;
+        for (uint64_t i = 0; i < EACH && n < RJ_COUNT(at) && m.start + i * STEP < m.end; i++)
+            at[n++] = m.start + i * STEP;
+    }
+    fclose(f);
+    assert_true(n > EACH);
+    ask_addresses(&a, WIRE_FRAMES, at, n);
+    for (size_t i = 0; i < n; i++)
+        at[i] |= (uint64_t)MARK << 48;
+    ask_addresses(&a, WIRE_FRAMES, at, n);
+    assert_int_equal(app_end(&a), 0);
+}
+
+/* What lies at an address within a mapping that was read; NULL: nothing with 24 bytes. */
+static const uint64_t *word_at(const mapping *all, uint64_t *const *words, size_t n, uint64_t address)
+{
+    for (size_t i = 0; i < n; i++)
+        if (words[i] && address >= all[i].start && address < all[i].end && all[i].end - address >= 24)
+            return words[i] + (address - all[i].start) / 8;
+    return NULL;
+}
+
+/* 24 bytes and no parent: what System.Object's type handle looks like, and other things do. */
+static bool looks_like_object(const uint64_t *w)
+{
+    return w && w[0] >> 32 == 24 && !w[2];
+}
+
+/* Memory of the program that begins like a type handle whose parent is System.Object, or like that itself. */
+static void test_addresses_of_what_looks_like_types(void **state)
+{
+    (void)state;
+    enum { MAPPINGS = 2000, MOST = 100000, LARGEST = 16 << 20 };
+    static uint64_t at[MOST];
+    static mapping all[MAPPINGS];
+    static uint64_t *words[MAPPINGS];
+    size_t n = 0, count = 0;
+    app a;
+    app_target(&a);
+    rj_close(look_attach(&a, "first"));
+    FILE *f = open_mappings(&a);
+    while (count < MAPPINGS && next_mapping(f, &all[count]))
+        count += all[count].permissions[0] == 'r' && all[count].end - all[count].start <= LARGEST;
+    fclose(f);
+    for (size_t i = 0; i < count; i++) {
+        size_t size = all[i].end - all[i].start;
+        struct iovec from = {(void *)(uintptr_t)all[i].start, size}, to = {NULL, size};
+        to.iov_base = words[i] = malloc(size);
+        assert_non_null(words[i]);
+        if (process_vm_readv(a.pid, &to, 1, &from, 1, 0) == (ssize_t)size) continue;
+        free(words[i]);
+        words[i] = NULL;
+    }
+    for (size_t i = 0; i < count; i++)
+        for (uint64_t p = all[i].start; words[i] && n < MOST && p + 24 <= all[i].end; p += 8) {
+            const uint64_t *w = words[i] + (p - all[i].start) / 8;
+            if (looks_like_object(w) || (w[2] && !(w[2] & 7) && looks_like_object(word_at(all, words, count, w[2]))))
+                at[n++] = p;
+        }
+    for (size_t i = 0; i < count; i++)
+        free(words[i]);
+    print_message("%zu addresses look like type handles\n", n);
+    assert_true(n > 100);
+    ask_addresses(&a, WIRE_TYPES, at, n);
+    assert_int_equal(app_end(&a), 0);
+}
+
 /* ---- bad times ---- */
 
 static void *instrument_at_once(void *owner)
@@ -503,6 +633,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_attach_while_the_program_starts),
     cmocka_unit_test(test_garbage_on_the_socket),
     cmocka_unit_test(test_huge_requests),
+    cmocka_unit_test(test_addresses_of_code_that_never_ran),
+    cmocka_unit_test(test_addresses_of_what_looks_like_types),
     cmocka_unit_test(test_exit_at_any_time),
     cmocka_unit_test(test_modules_come_and_go),
     cmocka_unit_test(test_stopped_program),

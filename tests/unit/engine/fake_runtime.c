@@ -473,7 +473,15 @@ static clr_hresult version_of_ip(clr_info *info, const uint8_t *ip, clr_function
     return CLR_OK;
 }
 
+/* No type is loaded. */
+static clr_hresult class_from_token(clr_info *info, clr_module_id module, uint32_t token, clr_class_id *out)
+{
+    (void)info, (void)module, (void)token, (void)out;
+    return CLR_FAIL;
+}
+
 static const struct clr_info_slots info_slots = {
+    .GetClassFromToken = class_from_token,
     .SuspendRuntime = suspend,
     .ResumeRuntime = resume,
     .EnumThreads = enum_threads,

@@ -653,6 +653,30 @@ static void a_stack_is_bounded(void **state)
     assert_int_equal(v->size, sizeof *v + 8u * 64);
 }
 
+/* What a client sends back is told from what it makes up. */
+static void addresses_on_a_stack_are_vouched_for(void **state)
+{
+    fixture *f = *state;
+    probe p = watch(f, 9);
+    uint64_t frames[64], address;
+    p.verb = WIRE_STACK;
+    stacked(&p, 10);
+    const wire_event *v = take(f);
+    memcpy(frames, v + 1, 8u * v->frames);
+    for (unsigned i = 0; i < v->frames; i++) {
+        unsigned right = 0;
+        assert_true(probe_vouched(frames[i], &address));
+        assert_int_equal(address, frames[i] & 0xFFFFFFFFFFFF);
+        for (uint64_t mark = 0; mark < 0x10000; mark++)
+            right += probe_vouched(address | mark << 48, &address);
+        assert_int_equal(right, 1);
+        assert_false(probe_vouched(address, &address));
+    }
+    uint64_t none = 0xFFFF800000001234; /* not an address of a program */
+    probe_vouch(&none, 1);
+    assert_int_equal(none, 0xFFFF800000001234);
+}
+
 static void a_stack_waits_for_its_condition(void **state)
 {
     fixture *f = *state;
@@ -766,6 +790,7 @@ int main(void)
         T(statistics_are_made_without_events),
         T(a_stack_is_one_event_with_the_callers),
         T(a_stack_is_bounded),
+        T(addresses_on_a_stack_are_vouched_for),
         T(a_stack_waits_for_its_condition),
         T(after_a_detach_nothing_is_recorded),
         T(a_detached_sinks_memory_is_never_touched),
