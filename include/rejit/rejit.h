@@ -320,13 +320,15 @@ typedef enum rj_verb {
     RJ_STAT,      /* aggregated in the target: rj_stats */
     RJ_STACK,     /* an event with the callers for each call */
     RJ_TRACE,     /* an event with the calls below each call */
-    RJ_THROWS     /* an event for each exception as it is thrown; no patterns */
+    RJ_THROWS,    /* an event for each exception as it is thrown; no patterns */
+    RJ_LINE       /* an event each time that a call comes to a place; patterns are places */
 } rj_verb;
 
 enum { RJ_WANT_ARGS = 1, RJ_WANT_RESULT = 2, RJ_WANT_THIS = 4, RJ_WANT_THROWS_ONLY = 8, RJ_WANT_SYNC = 16 };
 
 typedef struct rj_request {
     rj_verb verb;
+    /* LINE: "Pricing.cs:42" (a path, or its end), "Type.Method+IL_0012", "Type.Method": its beginning */
     const char *const *patterns;
     size_t pattern_count;
     uint32_t most;           /* methods; 0: 1,000 */
@@ -339,7 +341,8 @@ typedef struct rj_request {
     bool later;              /* nothing matching yet is fine: modules that load later may */
     bool awaiters;    /* STACK: below a state machine that goes on, who awaits it, instead of who lets it go on */
     bool lines;       /* STACK, THROWS: the files and lines of frames: rj_call.places */
-    const char *pdb;  /* lines: a PDB, or a folder of PDBs, to be looked into first; NULL: none */
+    bool locals;      /* LINE: local variables, too, where there is a PDB */
+    const char *pdb;  /* lines, LINE: a PDB, or a folder of PDBs, to be looked into first; NULL: none */
     const char *type; /* THROWS: only exceptions of types whose name, with or without namespace, matches; NULL: all */
     uint32_t levels;  /* TRACE: of calls below the methods that match; 0: only what `into` names */
     const char *const *into; /* TRACE: patterns of methods that are followed wherever they are called below */
@@ -357,7 +360,9 @@ typedef struct rj_probes {
     size_t refused_count;
     const rj_refusal *notes; /* methods whose events are not what one expects, with the reason; valid as long */
     size_t note_count;
-    size_t callees;        /* TRACE: how many of the methods are only there for the trees of others */
+    size_t callees;                /* TRACE: how many of the methods are only there for the trees of others */
+    const struct rj_point *points; /* LINE: the places that were found; they belong to the session */
+    size_t point_count;
     const char *side_note; /* TRACE: which calls are not followed; NULL: nothing to say */
 } rj_probes;
 
@@ -419,7 +424,8 @@ typedef enum rj_outcome {
     RJ_RETURNED = 1,
     RJ_THREW,
     RJ_TAIL_CALLED,
-    RJ_CALLED /* RJ_STACK: as the call begins */
+    RJ_CALLED, /* RJ_STACK: as the call begins */
+    RJ_REACHED /* RJ_LINE: it goes on */
 } rj_outcome;
 
 /*
@@ -430,6 +436,15 @@ typedef struct rj_place {
     const char *file; /* as the compiler wrote it; "" where it is not known */
     uint32_t line;    /* from 1 on; 0 where it is not known */
 } rj_place;
+
+/* LINE: where events come from. */
+typedef struct rj_point {
+    const char *asked;   /* as it was written */
+    uint32_t asked_line; /* 0: an offset was asked for. Where no statement begins at it, the next one is meant */
+    rj_place at;         /* "" and 0 where an offset was asked for */
+    uint32_t il_offset;
+    const char *source; /* the line; "" where it could not be read */
+} rj_point;
 
 /*
  * TRACE: the calls of one method below one caller, merged. A caller stands before what it calls; siblings are in the
@@ -457,6 +472,9 @@ typedef struct rj_call {
     const char *module;
     const rj_value *args; /* NULL where not asked for */
     size_t arg_count;
+    const rj_value *locals; /* LINE: NULL where not asked for, or there are none */
+    size_t local_count;
+    const rj_point *point;     /* LINE */
     const rj_value *self;      /* `this`; NULL: not asked for, or static */
     const rj_value *result;    /* NULL: not asked for, void, or thrown */
     const char *exception;     /* THREW: its type; "" where not known */

@@ -19,6 +19,8 @@ typedef struct fields {
     uint32_t address_count, address_cap;
     const char **into;
     uint32_t into_count, into_cap;
+    eng_place *places;
+    uint32_t place_count, place_cap;
     uint32_t version, pid, most, verb, want, depth, open, all, levels;
     uint64_t slow_ns;
     char *name, *user, *condition, *text;
@@ -38,6 +40,39 @@ static bool extend(arena *a, void *array, uint32_t count, uint32_t *cap, size_t 
     return true;
 }
 
+static bool take_variable(fields *f, eng_place *p, wire_reader r)
+{
+    if (!extend(&f->memory, &p->variables, p->variable_count, &p->variable_cap, sizeof *p->variables)) return false;
+    eng_variable *v = &p->variables[p->variable_count++];
+    *v = (eng_variable){.name = ""};
+    for (wire_field w; wire_next(&r, &w);) {
+        if (w.tag == WIRE_T_NAME && !(v->name = wire_get_text(&f->memory, &w))) return false;
+        if (w.tag == WIRE_T_SLOT) v->slot = (uint16_t)wire_get_u32(&w);
+    }
+    return !r.bad;
+}
+
+static bool take_place(fields *f, wire_reader r)
+{
+    if (!extend(&f->memory, &f->places, f->place_count, &f->place_cap, sizeof *f->places)) return false;
+    eng_place *p = &f->places[f->place_count++];
+    *p = (eng_place){.path = "", .pdb_id = ""};
+    for (wire_field w; wire_next(&r, &w);) {
+        bool ok = true;
+        switch (w.tag) {
+        case WIRE_T_PATTERN: ok = (p->pattern = wire_get_text(&f->memory, &w)) != NULL; break;
+        case WIRE_T_PATH: ok = (p->path = wire_get_text(&f->memory, &w)) != NULL; break;
+        case WIRE_T_PDB_ID: ok = (p->pdb_id = wire_get_text(&f->memory, &w)) != NULL; break;
+        case WIRE_T_TOKEN: p->token = wire_get_u32(&w); break;
+        case WIRE_T_IL_OFFSET: p->il_offset = wire_get_u32(&w); break;
+        case WIRE_T_VARIABLE: ok = take_variable(f, p, wire_group(&w)); break;
+        default: break;
+        }
+        if (!ok) return false;
+    }
+    return !r.bad;
+}
+
 static bool take_field(fields *f, const wire_field *w)
 {
     switch (w->tag) {
@@ -47,6 +82,7 @@ static bool take_field(fields *f, const wire_field *w)
     case WIRE_T_INTO:
         if (!extend(&f->memory, &f->into, f->into_count, &f->into_cap, sizeof *f->into)) return false;
         return (f->into[f->into_count++] = wire_get_text(&f->memory, w)) != NULL;
+    case WIRE_T_PLACE: return take_place(f, wire_group(w));
     case WIRE_T_ADDRESS:
         if (!extend(&f->memory, &f->addresses, f->address_count, &f->address_cap, sizeof *f->addresses)) return false;
         f->addresses[f->address_count++] = wire_get_u64(w);
@@ -177,6 +213,7 @@ static void put_probes(buf_t *b, const eng_result *r)
         if (p->note) wire_text(b, WIRE_T_NOTE, p->note);
         if (p->is_callee) wire_u32(b, WIRE_T_IS_CALLEE, 1);
         if (p->is_async) wire_u32(b, WIRE_T_IS_ASYNC, 1);
+        if (p->place) wire_u32(b, WIRE_T_PLACE_INDEX, p->place);
         for (uint32_t k = 0; k < p->value_count; k++) {
             const eng_value *v = &p->values[k];
             size_t value = wire_open(b, WIRE_T_VALUE);
@@ -212,6 +249,7 @@ static const char *verb_name(uint32_t verb)
            : verb == WIRE_STAT  ? "measures"
            : verb == WIRE_STACK ? "samples the callers of"
            : verb == WIRE_TRACE ? "traces"
+           : verb == WIRE_LINE  ? "looks at a line of"
                                 : "asks for";
 }
 
@@ -254,7 +292,8 @@ static void do_instrument(control *c, session *s, const wire_header *h, fields *
 {
     eng_result r = {0};
     err_t e = {0};
-    if (f->verb < WIRE_WATCH || f->verb > WIRE_THROWS || (!f->pattern_count && f->verb != WIRE_THROWS)) {
+    const uint32_t named = f->verb == WIRE_LINE ? f->place_count : f->pattern_count;
+    if (f->verb < WIRE_WATCH || f->verb > WIRE_LINE || (!named && f->verb != WIRE_THROWS)) {
         err_set(
             &e, ERR_USAGE, -1,
             "this agent (%s) does not know what is asked for: update it by restarting the process with a newer rejit",
@@ -273,6 +312,8 @@ static void do_instrument(control *c, session *s, const wire_header *h, fields *
                      .levels = f->levels,
                      .into = f->into,
                      .into_count = f->into_count,
+                     .places = f->places,
+                     .place_count = f->place_count,
                      .progress = on_progress,
                      .progress_owner = &(asking){c, s}};
     control_look_for_debugger(c);
@@ -286,7 +327,8 @@ static void do_instrument(control *c, session *s, const wire_header *h, fields *
                      s->who.user);
     else if (r.probes.n)
         journal_line("pid %d: %s (pid %u, user %s) %s %zu methods: %s%s", (int)getpid(), s->who.name, s->who.pid,
-                     s->who.user, verb_name(f->verb), r.probes.n, f->patterns[0], f->pattern_count > 1 ? " ..." : "");
+                     s->who.user, verb_name(f->verb), r.probes.n,
+                     f->pattern_count ? f->patterns[0] : r.probes.v[0].name, named > 1 ? " ..." : "");
     const probe_sink *sink = eng_client_sink(s->client);
     buf_t b = {0};
     wire_begin(&b, WIRE_PROBES, h->request);
@@ -307,12 +349,23 @@ static void do_instrument(control *c, session *s, const wire_header *h, fields *
 static void do_describe(control *c, session *s, const wire_header *h, const fields *f)
 {
     buf_t b = {0};
-    bool types = h->kind == WIRE_TYPES;
-    wire_begin(&b, types ? WIRE_TYPES_REPLY : WIRE_FRAMES_REPLY, h->request);
+    bool ok = true;
+    const bool types = h->kind == WIRE_TYPES, modules = h->kind == WIRE_MODULES;
+    wire_begin(&b, types ? WIRE_TYPES_REPLY : modules ? WIRE_MODULES_REPLY : WIRE_FRAMES_REPLY, h->request);
     if (types)
         eng_describe_types(c->g, f->addresses, f->address_count, &b);
+    else if (modules)
+        eng_describe_modules(c->g, &b);
     else
-        eng_describe_frames(c->g, f->addresses, f->address_count, f->want & WIRE_WANT_LINES, &b);
+        ok = eng_describe_frames(c->g, f->addresses, f->address_count, f->want & WIRE_WANT_LINES, &b);
+    if (!ok) {
+        err_t e = {0};
+        err_set(&e, ERR_USAGE, -1, "names are asked for of addresses that were on no stack");
+        buf_free(&b);
+        reply_error(s, h->request, &e, NULL, 0);
+        s->dead = true;
+        return;
+    }
     wire_end(&b, 0);
     session_send(s, &b, -1);
 }
@@ -421,6 +474,7 @@ static void dispatch(control *c, session *s, const wire_header *h, fields *f)
             reply_error(s, h->request, &e, NULL, 0);
         return;
     case WIRE_TYPES:
+    case WIRE_MODULES:
     case WIRE_FRAMES: do_describe(c, s, h, f); return;
     case WIRE_LIST: do_list(c, s, h); return;
     case WIRE_IL:

@@ -21,6 +21,7 @@ typedef enum verb_id {
     VERB_STACK,
     VERB_TRACE,
     VERB_THROWS,
+    VERB_LINE,
     VERB_LIST,
     VERB_REVERT,
     VERB_DOCTOR,
@@ -29,10 +30,11 @@ typedef enum verb_id {
 } verb_id;
 
 typedef struct options {
-    bool json, no_args, result, self, throws, sync, reveal, all, yes, children, diff, hist, no_lines, async, help;
+    bool json, no_args, result, self, throws, sync, reveal, all, yes, children, diff, hist, no_lines, async, locals,
+        help;
     uint64_t slow_ns, count, duration_ms, interval_ms; /* count 0, duration 0: not given */
     uint32_t depth, max_methods, frames;
-    const char *condition, *output, *log, *pdb, *type;
+    const char *condition, *output, *log, *pdb, *type, *print;
     VEC(const char *) watched; /* run --watch */
     VEC(const char *) into;    /* trace */
     uint32_t levels;           /* trace --deep */
@@ -115,9 +117,10 @@ typedef struct stream {
     out_style style;
     void *own;
     bool (*call)(struct stream *st, const rj_call *c);
-    bool (*news)(struct stream *st, const rj_news *n); /* true: it has been dealt with */
-    bool (*tick)(struct stream *st, uint64_t now_ms);  /* now and then; false: enough */
-    void (*finish)(struct stream *st);                 /* before the end line */
+    void (*started)(struct stream *st, const rj_probes *p); /* behind the start line */
+    bool (*news)(struct stream *st, const rj_news *n);      /* true: it has been dealt with */
+    bool (*tick)(struct stream *st, uint64_t now_ms);       /* now and then; false: enough */
+    void (*finish)(struct stream *st);                      /* before the end line */
     /* kept by stream_run */
     buf_t line;
     uint64_t calls, limit, began_ms, refused, refusals_said;
@@ -157,6 +160,7 @@ int verb_stat(const options *o);
 int verb_stack(const options *o);
 int verb_trace(const options *o);
 int verb_throws(const options *o);
+int verb_line(const options *o);
 int verb_list(const options *o);
 int verb_revert(const options *o);
 int verb_doctor(const options *o);

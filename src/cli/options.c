@@ -10,8 +10,10 @@
 
 enum {
     WATCHES = 1u << VERB_WATCH | 1u << VERB_RUN,
-    STREAMS = WATCHES | 1u << VERB_STAT | 1u << VERB_STACK | 1u << VERB_TRACE,
+    LINES = 1u << VERB_LINE,
+    STREAMS = WATCHES | 1u << VERB_STAT | 1u << VERB_STACK | 1u << VERB_TRACE | LINES,
     LINED = 1u << VERB_STACK | 1u << VERB_THROWS,
+    SHOWS = WATCHES | LINES,
     LISTINGS = 1u << VERB_IL | 1u << VERB_ASM,
     LISTS = 1u << VERB_PS | 1u << VERB_ATTACH | 1u << VERB_FIND | LISTINGS | 1u << VERB_LIST | 1u << VERB_DOCTOR |
             1u << VERB_REVERT,
@@ -49,6 +51,8 @@ enum id {
     O_MIN,
     O_TYPE,
     O_FRAMES,
+    O_LOCALS,
+    O_PRINT,
     O_HELP,
 };
 
@@ -61,20 +65,23 @@ static const struct {
     {"watch", "PATTERN", "print the calls of these methods; may be given several times", O_WATCH, 1u << VERB_RUN, 'w'},
     {"children", NULL, "put the agent into child processes too", O_CHILDREN, 1u << VERB_RUN, 0},
     {"output", "FILE", "write our lines to FILE instead of standard error", O_OUTPUT, 1u << VERB_RUN, 'o'},
-    {"no-args", NULL, "leave the arguments out", O_NO_ARGS, WATCHES, 0},
+    {"no-args", NULL, "leave the arguments out", O_NO_ARGS, SHOWS, 0},
     {"return", NULL, "show results", O_RETURN, WATCHES, 'r'},
-    {"this", NULL, "show the object that the method is called on", O_THIS, WATCHES, 0},
+    {"this", NULL, "show the object that the method is called on", O_THIS, SHOWS, 0},
     {"throws", NULL, "only calls that throw", O_THROWS, WATCHES | 1u << VERB_TRACE, 0},
     {"slow", "MS", "only calls that take at least MS milliseconds (a fraction is fine)", O_SLOW, WATCHES, 0},
-    {"depth", "N", "show the fields of objects, N levels deep (0)", O_DEPTH, WATCHES, 'd'},
+    {"depth", "N", "show the fields of objects, N levels deep (0)", O_DEPTH, SHOWS, 'd'},
     {"sync", NULL, "async methods: only up to the return of the task", O_SYNC, WATCHES | 1u << VERB_STAT, 0},
-    {"reveal", NULL, "show values whose names look secret, instead of ***", O_REVEAL, WATCHES, 0},
+    {"reveal", NULL, "show values whose names look secret, instead of ***", O_REVEAL, SHOWS, 0},
+    {"locals", NULL, "show local variables, too, where there is a PDB", O_LOCALS, LINES, 'l'},
+    {"print", "TEXT", "print TEXT instead, with values in it: 'total {order.Total} of {items.Count}'", O_PRINT, LINES,
+     'p'},
     {"count", "N", "end after N calls", O_COUNT, STREAMS | 1u << VERB_THROWS, 'n'},
     {"duration", "S", "end after S seconds (a fraction is fine)", O_DURATION, STREAMS | 1u << VERB_THROWS, 't'},
     {"interval", "S", "refresh every S seconds (1)", O_INTERVAL, 1u << VERB_STAT, 'i'},
     {"hist", NULL, "a histogram of the times of each method, at the end", O_HIST, 1u << VERB_STAT, 0},
     {"if", "CONDITION", "only calls for which this holds: 'args.n > 100 && name == \"x\"'", O_IF, STREAMS, 0},
-    {"pdb", "PATH", "a PDB, or a folder of PDBs, to look for files and lines in first", O_PDB, LINED, 0},
+    {"pdb", "PATH", "a PDB, or a folder of PDBs, to look for files and lines in first", O_PDB, LINED | LINES, 0},
     {"no-lines", NULL, "methods only, without files and lines", O_NO_LINES, LINED, 0},
     {"async", NULL, "go on with who awaits, where an async method goes on after an await", O_ASYNC, 1u << VERB_STACK,
      0},
@@ -217,6 +224,8 @@ static bool take(options *o, int id, const char *arg)
     case O_TYPE: o->type = arg; return true;
     case O_NO_LINES: o->no_lines = true; return true;
     case O_ASYNC: o->async = true; return true;
+    case O_LOCALS: o->locals = true; return true;
+    case O_PRINT: o->print = arg; return true;
     case O_WATCH:
     case O_INTO: {
         const char **place = id == O_WATCH ? VEC_PUSH(&o->watched) : VEC_PUSH(&o->into);

@@ -28,7 +28,8 @@ void stream_init(stream *st, const options *o, rj_session *s, rj_verb what)
                                .reveal = o->reveal};
     st->request.later = asks_for_dynamic(&st->request);
     if (o->sync) st->request.want |= RJ_WANT_SYNC;
-    if (what == RJ_WATCH || what == RJ_TRACE || what == RJ_THROWS) st->request.calls_a_second = LINES_A_SECOND;
+    if (what == RJ_WATCH || what == RJ_TRACE || what == RJ_THROWS || what == RJ_LINE)
+        st->request.calls_a_second = LINES_A_SECOND;
     st->style.colour = !o->json && console_colour(st->fd);
 }
 
@@ -93,6 +94,7 @@ static void say_start(stream *st, const rj_probes *p)
     const size_t asked = p->methods - p->callees;
     char called[64] = "";
     if (p->callees) snprintf(called, sizeof called, ", and %zu that may be called", p->callees);
+    if (st->started) st->started(st, p);
     if (asked)
         console_say("%zu method%s of process %d%s; Ctrl-C ends", asked, asked == 1 ? "" : "s",
                     rj_session_state(st->s)->pid, called);

@@ -26,6 +26,7 @@ typedef struct probe_info {
     size_t value_count, arg_count; /* arg_count: those that a call shows as its arguments */
     bool secret_result;
     bool is_callee, is_async; /* trace */
+    uint32_t place;           /* line: index of rj_session.points */
 } probe_info;
 
 /* An exception seen in its first pass whose second pass may still come. */
@@ -71,6 +72,8 @@ struct rj_session {
     VEC(mark) marks;
     memory_t memory;
     types_t types;
+    const rj_point *points; /* line */
+    size_t point_count;
     map_t frames;                /* instruction pointer -> frame_info */
     struct line_source *sources; /* where the lines of each module's methods stand */
     VEC(rj_news) untold;         /* why frames have no lines */
@@ -140,6 +143,15 @@ rj_place lines_find_await(rj_session *s, const frame_code *code, uint32_t number
 /* Frames have no lines at all: told once. */
 void lines_refuse(rj_session *s, const char *why);
 void lines_free(rj_session *s);
+
+/* The PDB of a module; NULL where none was found. */
+struct pdb;
+const struct pdb *lines_pdb(rj_session *s, const frame_code *module);
+
+/* ---- places.c ---- */
+
+/* Writes PLACE groups for what the request names, and fills the session's points, one for each. */
+bool places_find(rj_session *s, const rj_request *q, buf_t *out, err_t *e);
 
 /* ---- awaiters.c ---- */
 

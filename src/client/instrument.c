@@ -5,17 +5,18 @@
 
 #define MOST_METHODS 1000u
 
-_Static_assert((int)RJ_WATCH == (int)WIRE_WATCH && (int)RJ_THROWS == (int)WIRE_THROWS, "verbs travel as they are");
+_Static_assert((int)RJ_WATCH == (int)WIRE_WATCH && (int)RJ_LINE == (int)WIRE_LINE, "verbs travel as they are");
 _Static_assert((int)RJ_WANT_ARGS == (int)WIRE_WANT_ARGS && (int)RJ_WANT_SYNC == (int)WIRE_WANT_SYNC, "and so do wants");
 
 static void put_request(rj_session *s, const rj_request *q, buf_t *b)
 {
     session_begin(s, b, WIRE_INSTRUMENT);
     wire_u32(b, WIRE_T_VERB, (uint32_t)q->verb);
-    for (size_t i = 0; i < q->pattern_count; i++)
+    for (size_t i = 0; i < q->pattern_count && q->verb != RJ_LINE; i++)
         wire_text(b, WIRE_T_PATTERN, q->patterns[i]);
     wire_u32(b, WIRE_T_MAX, q->most ? q->most : MOST_METHODS);
-    wire_u32(b, WIRE_T_WANT, q->want | (q->awaiters ? (uint32_t)WIRE_WANT_AWAITERS : 0));
+    wire_u32(b, WIRE_T_WANT,
+             q->want | (q->awaiters ? (uint32_t)WIRE_WANT_AWAITERS : 0) | (q->locals ? (uint32_t)WIRE_WANT_LOCALS : 0));
     wire_u64(b, WIRE_T_SLOW_NS, q->slow_ns);
     wire_u32(b, WIRE_T_DEPTH, q->depth);
     if (q->condition) wire_text(b, WIRE_T_CONDITION, q->condition);
@@ -28,7 +29,7 @@ static void put_request(rj_session *s, const rj_request *q, buf_t *b)
 static bool check_pdb(rj_session *s, const rj_request *q, const char **pdb, err_t *e)
 {
     *pdb = NULL;
-    if (!q->lines || !q->pdb) return true;
+    if ((!q->lines && q->verb != RJ_LINE) || !q->pdb) return true;
     if (access(q->pdb, F_OK) < 0) {
         err_errno(e, "there are no PDBs at %s", q->pdb);
         if (e) e->code = ERR_USAGE;
@@ -80,11 +81,18 @@ bool rj_instrument(rj_session *s, const rj_request *request, rj_probes *out, rj_
     if (s->instrumented) return err_set(e, ERR_USAGE, -1, "this session has instrumented already");
     const bool throws = request->verb == RJ_THROWS;
     if (!request->pattern_count && !throws) return err_set(e, ERR_USAGE, -1, "no pattern was given");
-    buf_t b = {0};
+    buf_t b = {0}, places = {0};
     wire_reader r;
     const char *pdb;
     if (!check_pdb(s, request, &pdb, e)) return false;
+    s->wanted.pdb = pdb;
+    if (request->verb == RJ_LINE && !places_find(s, request, &places, e)) {
+        buf_free(&places);
+        return false;
+    }
     put_request(s, request, &b);
+    buf_put(&b, places.p, places.n);
+    buf_free(&places);
     if (!session_ask(s, &b, WIRE_PROBES, &r, e)) return false;
     *out = (rj_probes){0};
     wire_reader all = r;
@@ -116,6 +124,8 @@ bool rj_instrument(rj_session *s, const rj_request *request, rj_probes *out, rj_
     s->wanted.into = NULL;
     s->wanted.pdb = pdb;
     s->instrumented = true;
+    out->points = s->points;
+    out->point_count = s->point_count;
     out->refused = s->refused.v;
     out->refused_count = s->refused.n;
     return true;

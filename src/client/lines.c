@@ -151,6 +151,12 @@ static line_source *source_of(rj_session *s, const frame_code *c)
     return source_new(s, c);
 }
 
+const pdb *lines_pdb(rj_session *s, const frame_code *module)
+{
+    const line_source *source = source_of(s, module);
+    return source && source->open ? &source->symbols : NULL;
+}
+
 void lines_free(rj_session *s)
 {
     for (line_source *at = s->sources; at; at = at->next)

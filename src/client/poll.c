@@ -159,6 +159,16 @@ static void mark_keep(rj_session *s, const uint8_t *event, uint32_t size)
 
 /* ---- calls ---- */
 
+#define LOCAL 4u /* WIRE_T_WHAT */
+
+static size_t locals_of(const probe_info *p)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < p->value_count; i++)
+        n += p->values[i].what == LOCAL && !p->values[i].hidden;
+    return n;
+}
+
 static void read_values(rj_session *s, arena *a, const probe_info *p, const uint8_t *event, uint32_t size, rj_call *c)
 {
     static const rj_value none; /* of no arguments */
@@ -166,13 +176,15 @@ static void read_values(rj_session *s, arena *a, const probe_info *p, const uint
     if (!p->value_count && s->wanted.want & RJ_WANT_ARGS) c->args = &none;
     if (!values) return;
     size_t args = 0, others = p->arg_count;
+    const size_t locals_at = p->value_count - locals_of(p);
     bool threw = c->outcome == RJ_THREW;
     if (s->wanted.want & RJ_WANT_ARGS) c->args = values;
     for (size_t i = 0; i < p->value_count; i++) {
         const probe_value *v = &p->values[i];
         if (v->hidden || (v->what == 2 && c->outcome != RJ_RETURNED)) continue;
         bool is_arg = v->what == 0;
-        rj_value *out = &values[is_arg ? args++ : others++];
+        /* variables stand at the end, in their order; arguments in front, others behind those */
+        rj_value *out = &values[is_arg ? args++ : v->what == LOCAL ? locals_at + c->local_count : others++];
         if (v->late && threw) {
             /* never assigned: what an out parameter or a half-made object holds then is nobody's value */
             *out = (rj_value){.kind = RJ_OPAQUE, .name = v->name, .type = v->type, .text = ""};
@@ -183,9 +195,11 @@ static void read_values(rj_session *s, arena *a, const probe_info *p, const uint
         }
         c->truncated |= out->cut;
         if (v->what == 1) c->self = out;
+        if (v->what == LOCAL) c->local_count++;
         if (v->what == 2) c->result = out;
     }
     c->arg_count = args;
+    if (c->local_count) c->locals = values + locals_at;
 }
 
 /* Runs of native frames become one, and what started the thread none. */
@@ -248,6 +262,7 @@ static rj_outcome outcome_of(uint8_t kind)
     case WIRE_EV_MARK: return RJ_THREW;
     case WIRE_EV_TAIL: return RJ_TAIL_CALLED;
     case WIRE_EV_STACK: return RJ_CALLED;
+    case WIRE_EV_LINE: return RJ_REACHED;
     default: return RJ_RETURNED;
     }
 }
@@ -263,8 +278,9 @@ static void read_head(rj_session *s, const probe_info *p, const wire_event *v, r
     c->outcome = outcome_of(v->kind);
     c->method = p->name;
     c->module = p->module;
-    c->args = c->self = c->result = NULL;
-    c->arg_count = 0;
+    c->args = c->self = c->result = c->locals = NULL;
+    c->arg_count = c->local_count = 0;
+    c->point = v->kind == WIRE_EV_LINE && p->place < s->point_count ? &s->points[p->place] : NULL;
     c->exception = "";
     c->message = NULL;
     c->truncated = (v->flags & WIRE_EV_CUT) != 0;
@@ -393,7 +409,7 @@ static bool over_rate(rj_session *s)
 static bool is_call(uint8_t kind)
 {
     return kind == WIRE_EV_RETURN || kind == WIRE_EV_THROW || kind == WIRE_EV_TAIL || kind == WIRE_EV_STACK ||
-           kind == WIRE_EV_THROWN;
+           kind == WIRE_EV_THROWN || kind == WIRE_EV_LINE;
 }
 
 typedef struct round {

@@ -45,6 +45,7 @@ static bool read_probe(rj_session *s, wire_reader r)
         if (f.tag == WIRE_T_NOTE) p->note = text(s, &f);
         if (f.tag == WIRE_T_IS_CALLEE) p->is_callee = true;
         if (f.tag == WIRE_T_IS_ASYNC) p->is_async = true;
+        if (f.tag == WIRE_T_PLACE_INDEX) p->place = wire_get_u32(&f);
         if (f.tag == WIRE_T_VALUE && p->value_count < count) {
             values[p->value_count] = read_value(s, wire_group(&f));
             const probe_value *v = &values[p->value_count++];

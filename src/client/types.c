@@ -136,18 +136,28 @@ void types_read(types_t *t, wire_reader r)
     }
 }
 
-const type_info *types_get(rj_session *s, uint64_t address)
+void types_want(rj_session *s, const uint64_t *addresses, size_t n)
 {
-    if (!address) return NULL;
-    const type_info *known = map_get(&s->types.map, address);
-    if (known) return known == &unknown ? NULL : known;
     buf_t b = {0};
     wire_reader r;
-    session_begin(s, &b, WIRE_TYPES);
-    wire_u64(&b, WIRE_T_ADDRESS, address);
+    bool any = false;
+    for (size_t i = 0; i < n; i++) {
+        if (!addresses[i] || map_get(&s->types.map, addresses[i])) continue;
+        if (!any) session_begin(s, &b, WIRE_TYPES);
+        any = true;
+        wire_u64(&b, WIRE_T_ADDRESS, addresses[i]);
+    }
+    if (!any) return;
     if (session_ask(s, &b, WIRE_TYPES_REPLY, &r, NULL)) types_read(&s->types, r);
-    known = map_get(&s->types.map, address);
-    if (!known) map_put(&s->types.map, address, (void *)(uintptr_t)&unknown);
+    for (size_t i = 0; i < n; i++)
+        if (addresses[i] && !map_get(&s->types.map, addresses[i]))
+            map_put(&s->types.map, addresses[i], (void *)(uintptr_t)&unknown);
+}
+
+const type_info *types_get(rj_session *s, uint64_t address)
+{
+    types_want(s, &address, 1);
+    const type_info *known = address ? map_get(&s->types.map, address) : NULL;
     return known == &unknown ? NULL : known;
 }
 

@@ -54,6 +54,9 @@ typedef struct types_t {
 struct rj_session;
 /* Reads a FRAME group; the texts are in the arena. Answers its address. */
 uint64_t frame_read(arena *a, wire_reader r, const char **name, frame_code *c);
+/* Asks the agent for those that are not known, all at once: a process that is ending has no time for several questions.
+ */
+void types_want(struct rj_session *s, const uint64_t *addresses, size_t n);
 /* NULL where the agent does not know it. May ask the agent, once for each address. */
 const type_info *types_get(struct rj_session *s, uint64_t address);
 /* Takes in the types of a TYPES_REPLY; those known already stay as they are. */

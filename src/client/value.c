@@ -392,12 +392,24 @@ static void read_pieces(decoder *d, const uint8_t *p, uint32_t n)
     }
 }
 
+/* What an event shows first is asked for in one question. */
+static void want_types(decoder *d)
+{
+    enum { MOST = 64 };
+    uint64_t types[MOST];
+    size_t n = 0;
+    for (size_t i = 0; i < d->count && n < MOST; i++)
+        types[n++] = d->pieces[i].type;
+    types_want(d->s, types, n);
+}
+
 /* The blob that a slot names, cut into pieces. False: null, or out of bounds. */
 static bool blob_of(decoder *d, uint64_t slot, const uint8_t *event, uint32_t size)
 {
     uint32_t at = (uint32_t)slot, n = (uint32_t)(slot >> 32);
     if (!slot || at < sizeof(wire_event) || at > size || n > size - at) return false;
     read_pieces(d, event + at, n);
+    want_types(d);
     return d->count > 0;
 }
 

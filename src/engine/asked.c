@@ -92,7 +92,7 @@ bool eng_asked_code(eng_asked *a, uint64_t word, eng_code *code)
     const bool seen = probe_vouched(word, &address);
     /* A return address belongs to the instruction before it. */
     *code = (eng_code){.ip = (uintptr_t)address - 1};
-    if (!seen && (word != address || !ran_before(a, code->ip))) return false;
+    if (!seen && !ran_before(a, code->ip)) return false;
     clr_info *info = a->g->info;
     return info->vt->GetFunctionFromIP3(info, (const uint8_t *)code->ip, &code->function, &code->version) >= 0 &&
            code->function;

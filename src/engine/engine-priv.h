@@ -68,6 +68,7 @@ typedef struct eng_layer {
     weave_calls calls;
     weave_value *values; /* malloc: as long as the layer */
     uint32_t value_count;
+    uint32_t site; /* as in weave_layer */
 } eng_layer;
 
 typedef enum eng_state { ENG_REQUESTED, ENG_COMPILING, ENG_INSTALLED, ENG_REVERTED, ENG_FAILED } eng_state;
@@ -377,10 +378,12 @@ void eng_wishes_free(eng *g, eng_client *c);
 typedef struct eng_target {
     eng_module *module;
     uint32_t rid;
-    bool resumes; /* not for its own sake: see awaiters.c */
-    bool throws;  /* the same: thrown.c */
-    bool callee;  /* trace: not for its own sake, but for the trees that it is called in (callees.c) */
-    bool into;    /* trace: in them it is followed at any level */
+    bool resumes;           /* not for its own sake: see awaiters.c */
+    bool throws;            /* the same: thrown.c */
+    bool callee;            /* trace: not for its own sake, but for the trees that it is called in (callees.c) */
+    bool into;              /* trace: in them it is followed at any level */
+    const eng_place *place; /* line, and which of the request's it is */
+    uint32_t place_index;
 } eng_target;
 
 /* thrown.c; under the transaction lock */
@@ -419,6 +422,22 @@ void eng_list_found(eng *g, eng_found_targets *s, uint32_t most, eng_put_target 
 
 /* callees.c: behind the roots of a trace, what they call; what is not followed becomes the result's side note. */
 bool eng_add_callees(eng *g, const struct eng_wish *w, eng_hits *h, eng_result *out, err_t *e);
+
+/* places.c: what a name at a place stands for, and as what it is shown. */
+#define ENG_NAMED_MOST 64u
+typedef struct eng_named {
+    weave_what what; /* LOCAL, FIELD */
+    uint32_t index, of;
+    weave_what told; /* ARGUMENT, THIS, LOCAL */
+} eng_named;
+/* Is the method's `this` something that a compiler made, for what people wrote as arguments and variables? */
+bool eng_is_lifted(const eng_module *m, uint32_t method_rid);
+/* The names that the place's variables have, and those of the fields that a compiler has made of what people wrote as
+ * arguments and variables. How many; names and types are in `a`. */
+uint32_t eng_place_names(const eng_module *m, uint32_t method_rid, cil_blob body, const eng_place *place,
+                         arena *scratch, arena *a, query_local *names, eng_named *named);
+/* The methods of the request's places. */
+bool eng_scan_places(eng *g, const eng_request *r, eng_hits *h, eng_result *out, err_t *e);
 
 /* plan.c: a probe's layer on the method, and for an async call a second one on the body of its state machine. */
 typedef struct eng_layers {

@@ -37,6 +37,7 @@ typedef struct eng_probe {
     const char *note; /* what an event of it means, where that is not what a reader expects; or NULL */
     bool is_callee;   /* trace: it has no trees of its own */
     bool is_async;    /* trace: its calls are shown up to the return of the task */
+    uint32_t place;   /* line: index of the request's */
     eng_value *values;
     uint32_t value_count;
 } eng_probe;
@@ -61,6 +62,20 @@ void eng_result_free(eng_result *r);
 /* ---- clients
  * ---------------------------------------------------------------------------------------------------------- */
 
+/* line: a local variable that may be asked for, and a place in a method. */
+typedef struct eng_variable {
+    const char *name;
+    uint16_t slot; /* index in the signature of the locals */
+} eng_variable;
+
+typedef struct eng_place {
+    const char *pattern; /* NULL: the method `token` of each module with this path and PDB id (hex) */
+    const char *path, *pdb_id;
+    uint32_t token, il_offset;
+    eng_variable *variables;
+    uint32_t variable_count, variable_cap;
+} eng_place;
+
 typedef struct eng_request {
     wire_verb verb;
     const char **patterns;
@@ -73,6 +88,8 @@ typedef struct eng_request {
     uint32_t levels;       /* trace: of calls below a root */
     const char **into;     /* trace: patterns of methods that are followed wherever they are called below a root */
     uint32_t into_count;
+    const eng_place *places; /* line: instead of patterns */
+    uint32_t place_count;
     /*
      * Called now and then on the caller's thread while it takes long, and comes back after rest_ns, which belong to the
      * application; may be NULL. It may call what changes nothing of the ledger: eng_client_new, eng_describe_ledger,
@@ -152,8 +169,13 @@ void eng_find_free(eng_find_result *r);
 void eng_describe_types(eng *g, const uint64_t *handles, uint32_t count, buf_t *reply);
 /* Answers what probes have asked meanwhile (probe_asks_wake). Soon: threads of the application wait. */
 void eng_answer(eng *g);
-/* Writes FRAME groups for instruction pointers; lines: with what their lines of source can be found by. */
-void eng_describe_frames(eng *g, const uint64_t *ips, uint32_t count, bool lines, buf_t *reply);
+/* Writes a FRAME group for each module that is loaded. */
+void eng_describe_modules(eng *g, buf_t *reply);
+/*
+ * Writes FRAME groups for instruction pointers; lines: with what their lines of source can be found by. False, and
+ * nothing written: some have marks that no probe has given.
+ */
+bool eng_describe_frames(eng *g, const uint64_t *ips, uint32_t count, bool lines, buf_t *reply);
 /*
  * Writes BODY groups, TOTAL and NEAREST: original and woven IL of the methods that match. ERR_USAGE: a malformed
  * pattern.

@@ -214,7 +214,7 @@ static eng_jitted is_compiled(eng *g, const eng_module *m, uint32_t token, bool 
 static bool same_shape(const eng_layer *x, const eng_layer *y)
 {
     return memcmp(&x->calls, &y->calls, sizeof x->calls) == 0 && x->value_count == y->value_count &&
-           x->probe->event_size == y->probe->event_size &&
+           x->site == y->site && x->probe->event_size == y->probe->event_size &&
            memcmp(x->values, y->values, x->value_count * sizeof *x->values) == 0;
 }
 

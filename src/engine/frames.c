@@ -80,13 +80,18 @@ static void describe(eng_asked *a, uint64_t address, bool lines, buf_t *reply)
     buf_free(&f.name);
 }
 
-void eng_describe_frames(eng *g, const uint64_t *ips, uint32_t count, bool lines, buf_t *reply)
+bool eng_describe_frames(eng *g, const uint64_t *ips, uint32_t count, bool lines, buf_t *reply)
 {
     eng_asked a;
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t address;
+        if (!probe_vouched(ips[i], &address) && ips[i] != address) return false;
+    }
     pthread_mutex_lock(&g->transaction);
     eng_asked_begin(g, &a);
     for (uint32_t i = 0; i < count; i++)
         describe(&a, ips[i], lines, reply);
     eng_asked_end(&a);
     pthread_mutex_unlock(&g->transaction);
+    return true;
 }

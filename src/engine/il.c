@@ -157,14 +157,14 @@ static void put_symbol(void *owner, uint64_t address, const char *text, uint32_t
     wire_close(l->reply, group);
 }
 
-static void tell_calls(const weave_calls *c, eng_symbol_told *told, void *owner)
+static void tell_calls(const weave_calls *c, bool site, eng_symbol_told *told, void *owner)
 {
     const struct {
         uint64_t address;
         const char *name;
     } calls[] = {
         {c->enter, "enter"},
-        {c->ready, "ready: does the condition hold?"},
+        {c->ready, site ? "ready: the event is whole" : "ready: does the condition hold?"},
         {c->leave, "leave"},
         {c->tail, "leave by a tail call"},
         {c->note, "note an exception"},
@@ -189,7 +189,7 @@ void eng_symbols(const eng_method *m, arena *a, eng_symbol_told *told, void *own
     for (size_t i = 0; layers && i < m->layers.n; i++) {
         told(owner, layers[i].gate, "gate", (uint32_t)i);
         told(owner, layers[i].probe, "probe", (uint32_t)i);
-        tell_calls(&m->layers.v[i].calls, told, owner);
+        tell_calls(&m->layers.v[i].calls, m->layers.v[i].site, told, owner);
     }
 }
 

@@ -25,6 +25,10 @@ static weave_calls calls_for(wire_verb verb, bool condition)
             c.enter = ADDRESS(probe_enter_stack);
         return c;
     }
+    if (verb == WIRE_LINE) {
+        c.ready = ADDRESS(probe_ready_line);
+        return c;
+    }
     if (verb == WIRE_TRACE) {
         c.enter = ADDRESS(probe_enter_trace);
         if (condition) c.ready = ADDRESS(probe_ready_trace);
@@ -78,6 +82,10 @@ typedef struct plan {
     eng_module *module;
     uint32_t rid;
     arena *scratch, *out;
+    cil_blob body;       /* line: the original, where variables are asked for */
+    const eng_place *at; /* line */
+    query_resolver names;
+    eng_named named[ENG_NAMED_MOST]; /* line: what names.locals stand for */
     weave_value values[VALUES_MOST];
     uint32_t count;
     eng_value told[VALUES_MOST];
@@ -116,12 +124,14 @@ static const char *type_text(plan *p, cil_blob sig)
     return text ? text : "";
 }
 
-static bool place(plan *p, weave_what what, uint16_t index, weave_value *v, eng_value *told)
+/* `v` says which value is meant. */
+static bool place(plan *p, weave_value *v, eng_value *told)
 {
     err_t e = {0};
-    *v = (weave_value){0};
-    uint32_t rid = what == WEAVE_COMPLETION ? p->async.move_next : p->rid;
-    if (!weave_plan_value(p->scratch, &p->module->image, rid, what, index, v, &e)) {
+    const cil_image *im = &p->module->image;
+    uint32_t rid = v->what == WEAVE_COMPLETION ? p->async.move_next : p->rid;
+    if (v->what == WEAVE_LOCAL || v->of ? !weave_plan_inner(p->scratch, im, rid, p->body, v, &e)
+                                        : !weave_plan_value(p->scratch, im, rid, v->what, v->index, v, &e)) {
         told->cannot = arena_strdup(p->out, e.text);
         return false;
     }
@@ -129,20 +139,26 @@ static bool place(plan *p, weave_what what, uint16_t index, weave_value *v, eng_
     told->how = wire_how_of(v->how);
     told->slot = p->slot;
     told->element = v->element;
-    told->late = v->at_leave;
+    told->late = v->at_leave && !p->at;
     p->slot += 8;
     return true;
 }
 
-static weave_value *add(plan *p, weave_what what, uint16_t index, const char *name, cil_blob type, bool hidden)
+static weave_value *add_value(plan *p, weave_value which, const char *name, cil_blob type, bool hidden)
 {
     if (p->count >= VALUES_MOST || p->told_count >= VALUES_MOST) return NULL;
     weave_value *v = &p->values[p->count];
     eng_value *told = &p->told[p->told_count++];
-    *told = (eng_value){.name = name, .type_name = type_text(p, type), .what = (uint32_t)what, .hidden = hidden};
-    if (!place(p, what, index, v, told)) return NULL;
+    *told = (eng_value){.name = name, .type_name = type_text(p, type), .what = (uint32_t)which.what, .hidden = hidden};
+    *v = which;
+    if (!place(p, v, told)) return NULL;
     p->count++;
     return v;
+}
+
+static weave_value *add(plan *p, weave_what what, uint32_t index, const char *name, cil_blob type, bool hidden)
+{
+    return add_value(p, (weave_value){.what = what, .index = index}, name, type, hidden);
 }
 
 /* The result of the call as a whole: T of Task<T>. Its slot is the last one. */
@@ -152,19 +168,23 @@ static void add_completion(plan *p, const cil_method_sig *sig)
     if (!p->async.has_result || p->told_count >= VALUES_MOST || !cil_type_read(sig->ret.args, &result)) return;
     eng_value *told = &p->told[p->told_count++];
     *told = (eng_value){.name = "return", .type_name = type_text(p, result.whole), .what = (uint32_t)WEAVE_RESULT};
-    p->completes = place(p, WEAVE_COMPLETION, 0, &p->completion, told);
+    p->completion = (weave_value){.what = WEAVE_COMPLETION};
+    p->completes = place(p, &p->completion, told);
 }
 
-static const weave_value *value_of(const plan *p, weave_what what, uint16_t index)
+static const weave_value *value_of(const plan *p, weave_what what, uint32_t index, uint32_t of)
 {
     for (uint32_t i = 0; i < p->count; i++)
-        if (p->values[i].what == what && p->values[i].index == index) return &p->values[i];
+        if (p->values[i].what == what && p->values[i].index == index && p->values[i].of == of) return &p->values[i];
     return NULL;
 }
 
 static const weave_value *root_of(const plan *p, const query_node *n)
 {
-    return n->is_this ? value_of(p, WEAVE_THIS, 0) : value_of(p, WEAVE_ARGUMENT, n->index);
+    if (n->is_this) return value_of(p, WEAVE_THIS, 0, 0);
+    if (!n->is_local) return value_of(p, WEAVE_ARGUMENT, n->index, 0);
+    const eng_named *named = &p->named[n->index];
+    return value_of(p, named->what, named->index, named->of);
 }
 
 static bool is_hidden(const plan *p, uint16_t slot)
@@ -213,6 +233,13 @@ static bool add_path(eng *g, plan *p, const weave_value *v, const query_node *n,
     return true;
 }
 
+static const weave_value *add_named(plan *p, uint32_t i, bool hidden)
+{
+    const eng_named *n = &p->named[i];
+    const weave_value which = {.what = n->what, .index = n->index, .of = n->of};
+    return add_value(p, which, p->names.locals[i].name, p->names.locals[i].type.whole, hidden);
+}
+
 /* Arguments that only the condition looks at are captured as well, and not shown. */
 static bool add_for_condition(eng *g, plan *p, const cil_method_sig *sig, const query_node *n, err_t *e)
 {
@@ -223,11 +250,13 @@ static bool add_for_condition(eng *g, plan *p, const cil_method_sig *sig, const 
     const weave_value *v = root_of(p, n);
     if (!v && n->is_this)
         v = add(p, WEAVE_THIS, 0, "this", (cil_blob){0}, true);
+    else if (!v && n->is_local)
+        v = add_named(p, n->index, true);
     else if (!v && n->index < sig->param_count)
         v = add(p, WEAVE_ARGUMENT, n->index, query_parameter_name(p->out, &p->module->image, p->rid, n->index),
                 sig->params[n->index].whole, true);
     if (!v) return err_set(e, ERR_USAGE, n->column, "the argument '%s' cannot be read", n->argument);
-    if (v->at_leave)
+    if (v->at_leave && !p->at)
         return err_set(e, ERR_USAGE, n->column, "'%s' has no value yet when the method is entered", n->argument);
     return !n->member_count || add_path(g, p, v, n, e);
 }
@@ -305,16 +334,25 @@ static bool compile(const plan *p, const query_node *n, arena *memory, probe_op 
 _Static_assert((int)QUERY_EQ == (int)PROBE_EQ && (int)QUERY_GE == (int)PROBE_GE,
                "the operators of query and probe run alike");
 
+/* Does it live on in a field, for a lambda? */
+static bool is_moved(const plan *p, const char *parameter)
+{
+    for (uint32_t i = 0; i < p->names.local_count; i++)
+        if (strcmp(p->names.locals[i].name, parameter) == 0) return true;
+    return false;
+}
+
 static void add_values(plan *p, const cil_method_sig *sig, const eng_request *r)
 {
-    bool watch = r->verb == WIRE_WATCH;
-    if (watch && r->want & WIRE_WANT_THIS && sig->convention & 0x20)
+    const bool lifted = r->verb == WIRE_LINE && eng_is_lifted(p->module, p->rid);
+    bool watch = r->verb == WIRE_WATCH || r->verb == WIRE_LINE;
+    if (watch && r->want & WIRE_WANT_THIS && sig->convention & 0x20 && !lifted)
         add(p, WEAVE_THIS, 0, "this", (cil_blob){0}, false);
-    if (watch && r->want & WIRE_WANT_ARGS)
-        for (uint32_t i = 0; i < sig->param_count; i++)
-            add(p, WEAVE_ARGUMENT, (uint16_t)i, query_parameter_name(p->out, &p->module->image, p->rid, (uint16_t)i),
-                sig->params[i].whole, false);
-    if (p->async.move_next) return; /* its result comes last */
+    for (uint32_t i = 0; watch && r->want & WIRE_WANT_ARGS && i < sig->param_count; i++) {
+        const char *name = query_parameter_name(p->out, &p->module->image, p->rid, (uint16_t)i);
+        if (!is_moved(p, name)) add(p, WEAVE_ARGUMENT, i, name, sig->params[i].whole, false);
+    }
+    if (p->async.move_next || r->verb == WIRE_LINE) return; /* its result comes last, or is not there yet */
     if (watch && r->want & WIRE_WANT_RESULT && !(sig->ret.element == CIL_E_VOID && !sig->ret.byref))
         add(p, WEAVE_RESULT, 0, "return", sig->ret.whole, false);
 }
@@ -322,8 +360,7 @@ static void add_values(plan *p, const cil_method_sig *sig, const eng_request *r)
 static bool add_condition(eng *g, plan *p, const cil_method_sig *sig, const query_node *parsed, probe *d, err_t *e)
 {
     if (!parsed) return true;
-    query_resolver resolver = {g, eng_resolve_type};
-    const query_node *bound = query_condition_check(p->scratch, parsed, &p->module->image, p->rid, &resolver, e);
+    const query_node *bound = query_condition_check(p->scratch, parsed, &p->module->image, p->rid, &p->names, e);
     if (!bound || !add_for_condition(g, p, sig, bound, e)) return false;
     for (uint32_t i = 0; i < p->path_count; i++) {
         const uint16_t slot = p->paths[i].from;
@@ -340,15 +377,49 @@ static bool add_condition(eng *g, plan *p, const cil_method_sig *sig, const quer
     return true;
 }
 
+/* What can be named at a place, behind the arguments that the method has itself. */
+static bool find_names(eng *g, plan *p, const eng_place *place, err_t *e)
+{
+    query_local *locals = arena_array(p->scratch, ENG_NAMED_MOST, sizeof *locals);
+    p->at = place;
+    p->names = (query_resolver){.owner = g, .type = eng_resolve_type, .locals = locals};
+    if (!locals) return err_set(e, ERR_MEMORY, -1, "out of memory");
+    if (!place) return true;
+    const uint8_t *il = NULL;
+    uint32_t size = 0;
+    clr_hresult hr =
+        g->info->vt->GetILFunctionBody(g->info, p->module->id, CIL_TOKEN(CIL_METHOD_DEF, p->rid), &il, &size);
+    if (hr < 0 || !il) return err_set(e, ERR_REFUSED, -1, "the runtime has no IL of it (%08x)", (unsigned)hr);
+    p->body = (cil_blob){il, size};
+    p->names.local_count = eng_place_names(p->module, p->rid, p->body, place, p->scratch, p->out, locals, p->named);
+    return true;
+}
+
+/* Arguments, variables and the object that stand in fields or locals of a place's method. */
+static void add_names(plan *p, uint32_t want)
+{
+    for (uint32_t i = 0; i < p->names.local_count; i++) {
+        const uint32_t wanted = p->named[i].told == WEAVE_ARGUMENT ? WIRE_WANT_ARGS
+                                : p->named[i].told == WEAVE_THIS   ? WIRE_WANT_THIS
+                                                                   : WIRE_WANT_LOCALS;
+        if (!(want & wanted)) continue;
+        const uint32_t at = p->told_count;
+        add_named(p, i, false);
+        if (at < p->told_count) p->told[at].what = (uint32_t)p->named[i].told;
+    }
+}
+
 /* Everything about the probe that the wish and the method's signature tell. */
-static bool plan_values(eng *g, plan *p, const eng_wish *wish, bool condition, probe *d, err_t *e)
+static bool plan_values(eng *g, plan *p, const eng_wish *wish, const eng_place *at, bool condition, probe *d, err_t *e)
 {
     cil_method_sig sig;
     const cil_image *im = &p->module->image;
     if (!cil_method_sig_read(p->scratch, cil_cell_blob(im, CIL_METHOD_DEF, p->rid, CIL_METHOD_DEF_SIG), &sig, e))
         return false;
     const eng_request *r = &wish->request;
+    if (!find_names(g, p, at, e)) return false;
     add_values(p, &sig, r);
+    add_names(p, r->want);
     if (!add_condition(g, p, &sig, condition ? wish->condition : NULL, d, e)) return false;
     if (p->async.move_next && r->verb == WIRE_WATCH && r->want & WIRE_WANT_RESULT) add_completion(p, &sig);
     return true;
@@ -389,7 +460,7 @@ static bool plan_async_trace(plan *p, eng_probe *out, err_t *e)
 static bool plan_async(eng *g, plan *p, const eng_request *r, eng_probe *out, err_t *e)
 {
     err_t why = {0};
-    if (r->verb == WIRE_STACK || r->want & WIRE_WANT_SYNC) return true;
+    if (r->verb == WIRE_STACK || r->verb == WIRE_LINE || r->want & WIRE_WANT_SYNC) return true;
     if (r->verb == WIRE_TRACE) return plan_async_trace(p, out, e);
     if (!weave_async_read(p->scratch, &p->module->image, p->rid, &p->async, &why)) {
         out->note = eng_async_note(p->module, p->rid, p->out);
@@ -403,8 +474,9 @@ static bool plan_layers(eng *g, plan *p, const eng_wish *wish, eng_target t, pro
 {
     const eng_request *r = &wish->request;
     bool condition = wish->condition && !t.callee;
-    *out = (eng_probe){.is_callee = t.callee};
-    if (!plan_async(g, p, r, out, e) || !plan_values(g, p, wish, condition, d, e) || !keep(p, layers, out, e))
+    *out = (eng_probe){.is_callee = t.callee, .place = t.place_index};
+    if (t.place) layers->own.site = RJ_MIN(t.place->il_offset, UINT32_MAX - 1) + 1;
+    if (!plan_async(g, p, r, out, e) || !plan_values(g, p, wish, t.place, condition, d, e) || !keep(p, layers, out, e))
         return false;
     d->root = !t.callee;
     d->into = t.into;

@@ -69,6 +69,7 @@ static eng_wish *wish_new(eng *g, const eng_request *r, err_t *e)
     w->request.patterns = NULL; /* the caller's */
     w->request.condition = NULL;
     w->request.into = NULL;
+    w->request.places = NULL;
     if (!wish_parse(w, r, e)) {
         arena_free(&w->memory);
         free(w);
@@ -224,7 +225,9 @@ bool eng_instrument(eng *g, eng_client *c, const eng_request *r, eng_result *out
     uint32_t first = c->next_probe;
     g->under_way = true;
     bool ok = w && arm(g, e) && (!w->dynamic_count || eng_hook_on(g, e)) &&
-              (throws ? add_dispatch(g, &h, e) : scan_all(g, w, r, &h, out, e));
+              (throws                 ? add_dispatch(g, &h, e)
+               : r->verb == WIRE_LINE ? eng_scan_places(g, r, &h, out, e)
+                                      : scan_all(g, w, r, &h, out, e));
     size_t found = h.found.n;
     ok = ok && (c->sink || eng_open_sink(c, r, found, e));
     ok = ok && (r->verb != WIRE_TRACE || !found || eng_add_callees(g, w, &h, out, e));

@@ -113,6 +113,12 @@ void out_json_start(buf_t *b, const rj_probes *p)
     put_reasons(b, "refused", p->refused, p->refused_count);
     if (p->note_count) put_reasons(b, "notes", p->notes, p->note_count);
     if (p->side_note) key_text(b, "note", p->side_note);
+    for (size_t i = 0; i < p->point_count; i++) {
+        if (!i) key(b, "places");
+        buf_u8(b, i ? ',' : '[');
+        out_json_point(b, &p->points[i]);
+    }
+    if (p->point_count) buf_u8(b, ']');
     close_line(b);
 }
 

@@ -47,6 +47,19 @@ void out_call(buf_t *b, const rj_call *c, const out_style *style);
 /* The call's line, and below it what it called. */
 void out_trace(buf_t *b, const rj_call *c, const out_style *style);
 
+/* "Pricing.cs:42", "IL_0012" */
+void out_point(buf_t *b, const rj_point *p);
+/* A call that comes to a place; out_line_text: with the user's own text (out_template). */
+void out_line(buf_t *b, const rj_call *c, const out_style *style);
+void out_line_text(buf_t *b, const rj_call *c, const char *text, const out_style *style);
+/*
+ * Text with {paths}: {n}, {order.Lines[0].Price}, {items.Count}, {this.Name}; "?" where there is no such value. \n, \t,
+ * \{ and \\ as usual. check: false where a brace has no counterpart, at byte *at; *depth: how many levels of fields
+ * the paths go down. Only what was checked may be written.
+ */
+bool out_template_check(const char *text, uint32_t *depth, size_t *at);
+void out_template(buf_t *b, const rj_call *c, const char *text);
+
 /* The exception's line, and up to so many lines of its stack. */
 void out_thrown(buf_t *b, const rj_call *c, size_t frames, const out_style *style);
 
@@ -117,6 +130,9 @@ void out_json_refused(buf_t *b, const rj_refusal *r);
 void out_json_news(buf_t *b, const rj_news *n);
 void out_json_call(buf_t *b, const rj_call *c);
 void out_json_trace(buf_t *b, const rj_call *c);
+/* text: as for out_line_text, or NULL */
+void out_json_line(buf_t *b, const rj_call *c, const char *text);
+void out_json_point(buf_t *b, const rj_point *p);
 void out_json_thrown(buf_t *b, const rj_call *c);
 /* {"file":...,"line":...}, {} where it is not known */
 void out_json_place(buf_t *b, const rj_place *at);

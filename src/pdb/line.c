@@ -20,7 +20,7 @@ static bool look(void *owner, const pdb_point *point)
 {
     search *s = owner;
     if (point->line != s->line || !is_meant(s, point->document)) return true;
-    if (s->count < s->most) s->out[s->count] = (pdb_place){s->method_rid, point->offset, point->line};
+    if (s->count < s->most) s->out[s->count] = (pdb_place){s->method_rid, point->offset, point->line, point->column};
     s->count++;
     return false; /* the first of its line in this method */
 }
@@ -60,6 +60,34 @@ uint32_t pdb_find_line(const pdb *p, const char *file, uint32_t line, pdb_place 
         ok = pdb_points_walk(p, s.method_rid, look, &s, e);
     free(documents);
     return ok ? s.count : UINT32_MAX;
+}
+
+typedef struct near {
+    search s;
+    uint32_t next, before;
+} near;
+
+static bool look_near(void *owner, const pdb_point *point)
+{
+    near *n = owner;
+    if (point->line == PDB_HIDDEN || !is_meant(&n->s, point->document)) return true;
+    if (point->line < n->s.line)
+        n->before = RJ_MAX(n->before, point->line);
+    else if (!n->next || point->line < n->next)
+        n->next = point->line;
+    return true;
+}
+
+uint32_t pdb_near_line(const pdb *p, const char *file, uint32_t line, uint32_t *before)
+{
+    uint8_t *documents = documents_of(p, file);
+    near n = {.s = {.documents = documents, .document_count = p->image.rows[PDB_DOCUMENT], .line = line}};
+    bool ok = documents != NULL;
+    for (uint32_t rid = 1; ok && rid <= p->image.rows[PDB_METHOD]; rid++)
+        ok = pdb_points_walk(p, rid, look_near, &n, NULL);
+    free(documents);
+    *before = n.before;
+    return n.next;
 }
 
 typedef struct before {

@@ -62,7 +62,7 @@ bool pdb_shown_point(const pdb *p, uint32_t method_rid, uint32_t offset, pdb_poi
 
 /* An instruction that a breakpoint on a line stands for. */
 typedef struct pdb_place {
-    uint32_t method_rid, offset, line;
+    uint32_t method_rid, offset, line, column;
 } pdb_place;
 
 /*
@@ -71,6 +71,12 @@ typedef struct pdb_place {
  * `most` are filled in; 0 where no statement begins there. ERR_FORMAT by UINT32_MAX.
  */
 uint32_t pdb_find_line(const pdb *p, const char *file, uint32_t line, pdb_place *out, uint32_t most, err_t *e);
+
+/*
+ * The first line from `line` on at which a statement of the file begins; 0: there is none. *before: the last one before
+ * it, 0: none either (the file has no code here).
+ */
+uint32_t pdb_near_line(const pdb *p, const char *file, uint32_t line, uint32_t *before);
 
 /* ---- local variables ------------------------------------------------------------------------------------------ */
 

@@ -364,3 +364,24 @@ intptr_t probe_ready_stack(wire_event *tok)
     probe_out(t);
     return 0;
 }
+
+intptr_t probe_ready_line(wire_event *tok)
+{
+    probe_thread *t = probe_self();
+    probe_frame *f = probe_frame_of(tok);
+    const probe *p = f->probe;
+    if (!t) return 0;
+    if (probe_in(t, p->sink) && probe_surface(t, f)) {
+        const probe_verdict verdict = p->op_count ? probe_decide(p, tok) : PROBE_HOLDS;
+        if (verdict != PROBE_HOLDS) {
+            probe_reject(t, f, verdict);
+        } else {
+            tok->elapsed = 0;
+            write_event(t, f, WIRE_EV_LINE, t->tid, NULL);
+            probe_ended(&p->sink->slot[t->index]);
+            probe_pop(t, f);
+        }
+    }
+    probe_out(t);
+    return 0;
+}

@@ -137,6 +137,8 @@ intptr_t probe_enter(probe *p);              /* watch, stat: pushes a frame; 0: 
 intptr_t probe_enter_stack(probe *p);        /* stack: writes its event at once and answers 0 */
 intptr_t probe_ready(wire_event *tok);       /* the condition: tok, or 0 where it does not hold */
 intptr_t probe_ready_stack(wire_event *tok); /* stack with a condition: writes its event where it holds, answers 0 */
+/* line: writes its event, where a condition holds if there is one, and answers 0. */
+intptr_t probe_ready_line(wire_event *tok);
 /*
  * trace: a call of a root, outside of another tree of the client, begins a tree; calls below it on the thread are added
  * to that. Others are not recorded.
@@ -190,8 +192,8 @@ void probe_resumed(wire_event *tok);
 #define PROBE_CONTEXT_IP  0xF8u /* in a CONTEXT of x64: where it was thrown */
 /*
  * Addresses of frames in events carry a mark in their highest 16 bits, which user addresses leave 0: keyed, never 0, so
- * that what comes back from a client is known to have been on a stack. Against accidents and noise, not against a
- * client that tries some ten thousand marks: it has the rights to do worse.
+ * that what comes back from a client is known to have been on a stack. One in 32,768 is right by chance: who sends a
+ * wrong one gets no second try (eng_describe_frames).
  */
 void probe_vouch(uint64_t *addresses, unsigned count);
 /* The address without its mark; true: it has the right one. */

@@ -63,9 +63,30 @@ static bool find_param(const binder *b, const char *text, uint16_t *index)
     return false;
 }
 
+static const query_local *find_local(const binder *b, const char *text)
+{
+    const size_t n = head_of(text);
+    for (uint32_t i = 0; b->resolver && i < b->resolver->local_count; i++) {
+        const query_local *l = &b->resolver->locals[i];
+        if (strlen(l->name) == n && memcmp(l->name, text, n) == 0) return l;
+    }
+    return NULL;
+}
+
 static bool is_this(const binder *b, const char *text)
 {
     return head_of(text) == 4 && memcmp(text, "this", 4) == 0 && b->sig.convention & 0x20; /* HASTHIS, II.23.2.1 */
+}
+
+/* Does the text name what a path may begin with? */
+static bool find_root(const binder *b, const char *text, query_node *n)
+{
+    const query_local *l = find_local(b, text);
+    n->is_this =
+        !l && is_this(b, text); /* where a compiler has made a class of the method, `this` is a field of that */
+    n->is_local = l != NULL;    /* first: a parameter that a lambda looks at lives on in a field */
+    if (l) n->index = (uint16_t)(l - b->resolver->locals);
+    return l || n->is_this || find_param(b, text, &n->index);
 }
 
 static bool no_such_param(const binder *b, const query_node *n)
@@ -74,8 +95,10 @@ static bool no_such_param(const binder *b, const query_node *n)
     for (uint32_t i = 0; i < b->sig.param_count && i < 32; i++) {
         buf_printf(&names, "%s%s", i ? ", " : "", query_parameter_name(b->a, b->im, b->method, (uint16_t)i));
     }
+    for (uint32_t i = 0; b->resolver && i < b->resolver->local_count && i < 32; i++)
+        buf_printf(&names, "%s%s", names.n ? ", " : "", b->resolver->locals[i].name);
     cil_method_name(b->im, b->method, false, &method);
-    if (b->sig.param_count) {
+    if (names.n) {
         query_error(b->e, n->column, "no argument '%.*s'; %s has %s", (int)head_of(n->argument), n->argument,
                     buf_cstr(&method), buf_cstr(&names));
     } else {
@@ -349,7 +372,12 @@ static void turn(query_node *n)
                                  : was.op;
 }
 
-/* What the path begins with: an argument, or the object that the method is called on. */
+static const cil_type *root_type(const binder *b, const query_node *n)
+{
+    return n->is_local ? &b->resolver->locals[n->index].type : &b->sig.params[n->index];
+}
+
+/* What the path begins with: an argument or variable, or the object that the method is called on. */
 static bool bind_root(const binder *b, query_node *n, query_place *root)
 {
     root->im = b->im;
@@ -360,7 +388,7 @@ static bool bind_root(const binder *b, query_node *n, query_place *root)
         root->type = (cil_type){.element = CIL_E_CLASS, .token = CIL_TOKEN(CIL_TYPE_DEF, b->owner)};
         return !is_struct || query_error(b->e, n->column, "'this' is a struct here: its members cannot be compared");
     }
-    root->type = b->sig.params[n->index];
+    root->type = *root_type(b, n);
     return !root->type.byref ||
            query_error(b->e, n->column, "'%.*s' is passed by reference: its members cannot be compared",
                        (int)head_of(n->argument), n->argument);
@@ -383,17 +411,15 @@ static bool bind_path(const binder *b, query_node *n, size_t head)
 
 static bool bind_compare(const binder *b, query_node *n)
 {
-    n->is_this = is_this(b, n->argument);
-    if (!n->is_this && !find_param(b, n->argument, &n->index)) {
-        const bool turned = n->name && (is_this(b, n->name) || find_param(b, n->name, &n->index));
-        if (!turned) return no_such_param(b, n);
+    if (!find_root(b, n->argument, n)) {
+        if (!n->name || !find_root(b, n->name, n)) return no_such_param(b, n);
         turn(n);
-        n->is_this = is_this(b, n->argument);
     }
     const size_t head = head_of(n->argument);
     if (n->argument[head]) return bind_path(b, n, head);
     if (n->is_this) return query_error(b->e, n->column, "'this' is never null; compare one of its members: this.Name");
-    const cil_type *t = &b->sig.params[n->index];
+    const cil_type *t = root_type(b, n);
+    if (n->is_local) return bind_value(b, n, t);
     uint32_t row = param_row(b->im, b->method, n->index);
     uint32_t flags = row ? cil_cell(b->im, CIL_PARAM, row, CIL_PARAM_FLAGS) : 0;
     if (t->byref && (flags & (PARAM_IN | PARAM_OUT)) == PARAM_OUT) {

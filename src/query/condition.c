@@ -9,7 +9,7 @@ typedef struct parser {
 /* One side of a comparison. */
 typedef struct operand {
     uint32_t column;
-    bool is_name, is_argument; /* an identifier; one that began with `args.` */
+    bool is_name, is_argument; /* an identifier; one that began with `args.` or `locals.` */
     const char *name;
     const uint32_t *columns; /* of each byte of the name */
     query_node literal;
@@ -116,8 +116,8 @@ static bool parse_name(parser *p, operand *o)
         }
     }
     s.text[s.n] = 0;
-    o->is_argument = strncmp(s.text, "args.", 5) == 0;
-    const uint32_t skip = o->is_argument ? 5 : 0;
+    const uint32_t skip = strncmp(s.text, "args.", 5) == 0 ? 5 : strncmp(s.text, "locals.", 7) == 0 ? 7 : 0;
+    o->is_argument = skip;
     o->name = arena_strdup(p->s.a, s.text + skip);
     o->columns = arena_copy(p->s.a, s.columns + skip, (s.n - skip) * sizeof *s.columns);
     if (!o->name || !o->columns) return err_set(p->s.e, ERR_MEMORY, -1, "out of memory");

@@ -69,7 +69,7 @@ unsigned query_nearest_list(const query_nearest *n, const char **names);
  *   expr    := and ('||' and)*          and := not ('&&' not)*          not := '!' not | '(' expr ')' | compare
  *   compare := operand [op operand]      op  := == != < <= > >=          (one side an argument, the other a literal)
  *   operand := path | literal
- *   path    := ('this' | ['args.'] NAME) (['?'] '.' NAME | '[' number ']')*
+ *   path    := ('this' | ['args.' | 'locals.'] NAME) (['?'] '.' NAME | '[' number ']')*
  *   literal := number (1_000, 0xFF, 1.5e3, suffixes as in C#)
  *              | 'text' | "text" (both are strings; a one-character one also a char)
  *              | true | false | null | enum member name (Red, Color.Red)
@@ -130,6 +130,7 @@ typedef struct query_node {
        NULL for strings; NULL for OBJECT. */
     uint16_t index;        /* of the parameter in the signature */
     bool is_this;          /* not a parameter: the object that the method is called on */
+    bool is_local;         /* not a parameter: `index` is a place in query_resolver.locals */
     query_member *members; /* from the argument to what is compared; those on the way are objects */
     uint32_t member_count;
     cil_element element; /* primitive, STRING, the enum's underlying type; OBJECT for null checks; U for pointers */
@@ -139,10 +140,21 @@ typedef struct query_node {
 /* NULL and ERR_USAGE with the column (bytes, from 0) as place, the text as for patterns. */
 query_node *query_condition_parse(arena *a, const char *text, err_t *e);
 
-/* Finds the TypeDef that a token of `image` names; NULL where unknown. For enums that live in other assemblies. */
+/* A local variable that may be named. */
+typedef struct query_local {
+    const char *name;
+    cil_type type;
+} query_local;
+
+/*
+ * What the method's own rows do not tell. type: finds the TypeDef that a token of `image` names; NULL where unknown.
+ * For enums that live in other assemblies.
+ */
 typedef struct query_resolver {
     void *owner;
     const cil_image *(*type)(void *owner, const cil_image *image, cil_token token, uint32_t *type_rid);
+    const query_local *locals;
+    uint32_t local_count;
 } query_resolver;
 /*
  * Binds the names to the parameters of one method and checks the types: a copy of the tree in the arena, bound.

@@ -31,6 +31,15 @@ static void load(weaver *w, const weave_value *v)
     case WEAVE_THIS: weave_ldarg(w, 0); break;
     case WEAVE_RESULT: weave_ldloc(w, w->result); break;
     case WEAVE_COMPLETION: weave_ldloc(w, w->completion); break;
+    case WEAVE_LOCAL: weave_ldloc(w, v->index); break;
+    case WEAVE_FIELD:
+        if (v->of)
+            weave_ldloc(w, v->of - 1);
+        else
+            weave_ldarg(w, 0);
+        weave_put_token(w, CIL_LDFLD,
+                        v->of ? CIL_TOKEN(CIL_FIELD, v->index) : weave_field_token(&w->subject, v->index));
+        break;
     }
 }
 
@@ -113,18 +122,30 @@ static void capture_typed(weaver *w, uint32_t layer, const weave_value *v, const
     weave_locals_release(w);
 }
 
+static bool is_reference(const weaver *w, uint32_t local)
+{
+    cil_type t;
+    return !weave_local_read(&w->subject, local, &t) || t.element != CIL_E_VALUETYPE;
+}
+
 static void capture(weaver *w, uint32_t layer, const weave_value *v)
 {
     const weave_calls *calls = &w->layers[layer]->calls;
     weave_capture c;
     err_t why;
-    if (!weave_capture_plan(&w->subject, v->what, v->index, &c, &why)) {
+    if (!weave_capture_plan(&w->subject, v, &c, &why)) {
         weave_fail(w, why.code, why.at, "%s", why.text);
         return;
     }
     if (c.how != v->how || c.element != v->element || (c.at_leave && !v->at_leave)) {
         weave_fail(w, ERR_USAGE, v->index, "value %u is not captured as it was planned", v->index);
         return;
+    }
+    const bool guarded = v->what == WEAVE_FIELD && v->of && is_reference(w, v->of - 1);
+    uint32_t null = WEAVE_NONE;
+    if (guarded) {
+        weave_ldloc(w, v->of - 1); /* it is made behind the place where its scope begins */
+        null = weave_put_branch(w, CIL_BRFALSE);
     }
     switch (v->how) {
     case WEAVE_PRIMITIVE: capture_primitive(w, layer, v); break;
@@ -138,6 +159,7 @@ static void capture(weaver *w, uint32_t layer, const weave_value *v)
         if (calls->span) capture_typed(w, layer, v, &c);
         break;
     }
+    if (guarded) weave_aim(w, null);
 }
 
 void weave_values(weaver *w, uint32_t layer, bool at_leave)

@@ -1,6 +1,6 @@
 #include "weave/weave-priv.h"
 
-static void enter_layer(weaver *w, uint32_t i)
+void weave_enter_layer(weaver *w, uint32_t i)
 {
     const weave_layer *l = w->layers[i];
     uint32_t closed = WEAVE_NONE;
@@ -17,6 +17,7 @@ static void enter_layer(weaver *w, uint32_t i)
     uint32_t dead = weave_put_branch(w, CIL_BRFALSE);
     uint32_t stores = w->count;
     weave_values(w, i, false);
+    if (l->site) weave_values(w, i, true); /* by then an `out` parameter may have its value */
     if (l->calls.holder) {
         weave_ldloc(w, w->tok + i);
         weave_ldarga(w, 0);
@@ -38,7 +39,7 @@ static void enter_layer(weaver *w, uint32_t i)
 /* Is a second copy of the body worth its code? Without a protected region closed gates cost next to nothing anyway. */
 static bool wants_bypass(const weaver *w)
 {
-    if (w->from.code_size > w->in->plain_most || !(w->notes || w->faults)) return false;
+    if (w->from.code_size > w->in->plain_most || !(w->notes || w->faults) || w->sites) return false;
     for (uint32_t i = 0; i < w->layer_count; i++)
         if (!w->layers[i]->gate) return false;
     return true;
@@ -77,16 +78,18 @@ void weave_enter(weaver *w)
 {
     uint32_t first = w->count;
     for (uint32_t i = 0; i < w->layer_count; i++) {
+        if (w->layers[i]->site) continue;
         weave_owned(w, i);
         weave_ldc_i4(w, 0); /* widened by the store */
         weave_stloc(w, w->tok + i);
     }
     for (uint32_t i = 0; i < w->layer_count && !w->failed; i++) {
+        if (w->layers[i]->site) continue;
         weave_owned(w, i);
         if (w->layers[i]->calls.first)
             weave_async_enter(w, i);
         else
-            enter_layer(w, i);
+            weave_enter_layer(w, i);
     }
     weave_owned(w, WEAVE_SHARED);
     if (first) weave_sourceless(w, first); /* behind a plain copy; else it is the prologue */

@@ -45,3 +45,31 @@ bool weave_is_constructor(const weave_subject *s)
 {
     return s->has_this && !strcmp(cil_cell_string(s->image, CIL_METHOD_DEF, s->rid, CIL_METHOD_DEF_NAME), ".ctor");
 }
+
+/* C<T0, T1 ...> within C itself? */
+static bool is_own_instance(const weave_subject *s, cil_token type)
+{
+    cil_type t, argument;
+    if (CIL_TABLE(type) != CIL_TYPE_SPEC) return false;
+    cil_blob sig = cil_cell_blob(s->image, CIL_TYPE_SPEC, CIL_RID(type), CIL_TYPE_SPEC_SIG);
+    if (!cil_type_read(sig, &t) || t.element != CIL_E_GENERICINST || t.token != CIL_TOKEN(CIL_TYPE_DEF, s->owner))
+        return false;
+    cil_blob rest = t.args;
+    for (uint32_t i = 0; i < t.number; i++) {
+        if (!cil_type_read(rest, &argument) || argument.element != CIL_E_VAR || argument.number != i) return false;
+        rest = (cil_blob){rest.p + argument.whole.n, rest.n - argument.whole.n};
+    }
+    return true;
+}
+
+cil_token weave_field_token(const weave_subject *s, uint32_t field_rid)
+{
+    const cil_range generic = cil_generic_params(s->image, CIL_TOKEN(CIL_TYPE_DEF, s->owner));
+    if (generic.first == generic.end) return CIL_TOKEN(CIL_FIELD, field_rid);
+    const char *name = cil_cell_string(s->image, CIL_FIELD, field_rid, CIL_FIELD_NAME);
+    for (uint32_t rid = 1; rid <= s->image->rows[CIL_MEMBER_REF]; rid++)
+        if (!strcmp(cil_cell_string(s->image, CIL_MEMBER_REF, rid, CIL_MEMBER_REF_NAME), name) &&
+            is_own_instance(s, cil_cell_token(s->image, CIL_MEMBER_REF, rid, CIL_MEMBER_REF_CLASS)))
+            return CIL_TOKEN(CIL_MEMBER_REF, rid);
+    return 0;
+}

@@ -1,6 +1,11 @@
 #include "weave/weave-priv.h"
 
-enum { PARAM_IN = 0x1, PARAM_OUT = 0x2, ALLOW_BYREF_LIKE = 0x20 }; /* II.23.1.13, II.23.1.7 as the runtime extends it */
+enum {
+    STATIC = 0x10,
+    PARAM_IN = 0x1,
+    PARAM_OUT = 0x2,
+    ALLOW_BYREF_LIKE = 0x20
+}; /* II.23.1.13, II.23.1.7 as the runtime extends it */
 
 static const uint8_t NATIVE_INT[] = {CIL_E_I};
 
@@ -129,7 +134,7 @@ static bool plan_this(const weave_subject *s, weave_capture *out, err_t *e)
     return own_type(s, &out->type, e);
 }
 
-static bool is_out(const weave_subject *s, uint16_t index)
+static bool is_out(const weave_subject *s, uint32_t index)
 {
     cil_range r = cil_list(s->image, CIL_METHOD_DEF, s->rid, CIL_METHOD_DEF_PARAMS, CIL_PARAM);
     for (uint32_t at = r.first; at < r.end; at++) {
@@ -140,7 +145,7 @@ static bool is_out(const weave_subject *s, uint16_t index)
     return false;
 }
 
-static bool plan_argument(const weave_subject *s, uint16_t index, weave_capture *out, err_t *e)
+static bool plan_argument(const weave_subject *s, uint32_t index, weave_capture *out, err_t *e)
 {
     if (index >= s->sig.param_count)
         return err_set(e, ERR_USAGE, index, "parameter %u of a method that has %u", index, s->sig.param_count);
@@ -168,29 +173,100 @@ static bool plan_completion(const weave_subject *s, weave_capture *out, err_t *e
     return plan_type(s, &t, out, e);
 }
 
-bool weave_capture_plan(const weave_subject *s, weave_what what, uint16_t index, weave_capture *out, err_t *e)
+bool weave_local_read(const weave_subject *s, uint32_t index, cil_type *out)
+{
+    cil_blob sig = {0};
+    cil_locals locals = {0};
+    if (CIL_TABLE(s->local_sig) == CIL_STAND_ALONE_SIG)
+        sig = cil_cell_blob(s->image, CIL_STAND_ALONE_SIG, CIL_RID(s->local_sig), CIL_STAND_ALONE_SIG_SIG);
+    if (!sig.n || !cil_locals_read(s->scratch, sig, &locals, NULL) || index >= locals.count) return false;
+    *out = locals.types[index];
+    return true;
+}
+
+static bool plan_local(const weave_subject *s, uint32_t index, weave_capture *out, err_t *e)
+{
+    cil_type t;
+    if (!weave_local_read(s, index, &t)) return err_set(e, ERR_USAGE, index, "there is no local variable %u", index);
+    return plan_type(s, &t, out, e);
+}
+
+/* The TypeDef that the field is to be looked for in; 0 where that is not in this module, or generic. */
+static uint32_t holder_of(const weave_subject *s, uint32_t of)
+{
+    cil_type t;
+    if (!of) return s->has_this ? s->owner : 0;
+    if (!weave_local_read(s, of - 1, &t)) return 0;
+    const bool plain = (t.element == CIL_E_CLASS || t.element == CIL_E_VALUETYPE) && !t.byref;
+    return plain && CIL_TABLE(t.token) == CIL_TYPE_DEF ? CIL_RID(t.token) : 0;
+}
+
+static bool plan_field(const weave_subject *s, const weave_value *v, weave_capture *out, err_t *e)
+{
+    cil_type t;
+    const cil_image *im = s->image;
+    const uint32_t rid = v->index, holder = holder_of(s, v->of);
+    cil_range own = cil_list(im, CIL_TYPE_DEF, holder, CIL_TYPE_DEF_FIELDS, CIL_FIELD);
+    cil_blob sig = cil_cell_blob(im, CIL_FIELD, rid, CIL_FIELD_SIG);
+    if (!holder || rid < own.first || rid >= own.end || cil_cell(im, CIL_FIELD, rid, CIL_FIELD_FLAGS) & STATIC)
+        return err_set(e, ERR_USAGE, rid, "there is no field %u", rid);
+    if (sig.n < 2 || !cil_type_read((cil_blob){sig.p + 1, sig.n - 1}, &t))
+        return err_set(e, ERR_FORMAT, rid, "malformed signature of a field");
+    if (!v->of && !weave_field_token(s, rid))
+        return err_set(e, ERR_REFUSED, rid, "the method itself never looks at it");
+    return plan_type(s, &t, out, e);
+}
+
+bool weave_capture_plan(const weave_subject *s, const weave_value *v, weave_capture *out, err_t *e)
 {
     *out = (weave_capture){0};
-    switch (what) {
-    case WEAVE_ARGUMENT: return plan_argument(s, index, out, e);
+    switch (v->what) {
+    case WEAVE_ARGUMENT: return plan_argument(s, v->index, out, e);
     case WEAVE_THIS: return plan_this(s, out, e);
     case WEAVE_RESULT: return plan_result(s, out, e);
     case WEAVE_COMPLETION: return plan_completion(s, out, e);
+    case WEAVE_LOCAL: return plan_local(s, v->index, out, e);
+    case WEAVE_FIELD: return plan_field(s, v, out, e);
     }
-    return err_set(e, ERR_USAGE, what, "no such kind of value: %d", (int)what);
+    return err_set(e, ERR_USAGE, v->what, "no such kind of value: %d", (int)v->what);
 }
 
-bool weave_plan_value(arena *scratch, const cil_image *image, uint32_t method_rid, weave_what what, uint16_t index,
-                      weave_value *out, err_t *e)
+static bool plan_value(const weave_subject *s, weave_value *out, err_t *e)
 {
-    weave_subject s;
     weave_capture c;
-    if (!weave_subject_read(&s, scratch, image, method_rid, e)) return false;
-    if (!weave_capture_plan(&s, what, index, &c, e)) return false;
-    out->what = what;
-    out->index = index;
+    if (!weave_capture_plan(s, out, &c, e)) return false;
     out->how = c.how;
     out->element = c.element;
     out->at_leave = c.at_leave;
     return true;
+}
+
+bool weave_plan_value(arena *scratch, const cil_image *image, uint32_t method_rid, weave_what what, uint32_t index,
+                      weave_value *out, err_t *e)
+{
+    weave_subject s;
+    out->what = what;
+    out->index = index;
+    out->of = 0;
+    return weave_subject_read(&s, scratch, image, method_rid, e) && plan_value(&s, out, e);
+}
+
+bool weave_plan_inner(arena *scratch, const cil_image *image, uint32_t method_rid, cil_blob body, weave_value *value,
+                      err_t *e)
+{
+    weave_subject s;
+    cil_body b;
+    if (!weave_subject_read(&s, scratch, image, method_rid, e) || !cil_body_read(scratch, body, &b, e)) return false;
+    s.local_sig = b.local_sig;
+    return plan_value(&s, value, e);
+}
+
+cil_blob weave_local_type(arena *scratch, const cil_image *image, cil_blob body, uint32_t index)
+{
+    weave_subject s = {.image = image, .scratch = scratch};
+    cil_body b;
+    cil_type t;
+    if (!cil_body_read(scratch, body, &b, NULL)) return (cil_blob){0};
+    s.local_sig = b.local_sig;
+    return weave_local_read(&s, index, &t) ? t.whole : (cil_blob){0};
 }

@@ -59,7 +59,7 @@ static void retarget(weaver *w)
 {
     for (uint32_t k = 0; k < w->jump_count && !w->failed; k++) {
         uint32_t i = w->jumps[k];
-        cil_insn *insn = &w->code[w->at[i]];
+        cil_insn *insn = &w->code[w->own[i]];
         if (insn->op != CIL_SWITCH) {
             insn->target = w->at[w->from.insns[i].target];
         } else if (insn->sw.count) {
@@ -85,7 +85,7 @@ static void rewrite_ehs(weaver *w)
 void weave_plain(weaver *w)
 {
     for (uint32_t i = 0; i < w->from.count && !w->failed; i++) {
-        w->at[i] = w->count;
+        w->at[i] = w->own[i] = w->count;
         weave_put_insn(w, w->from.insns[i]);
     }
     if (w->failed) return;
@@ -99,13 +99,19 @@ void weave_rewrite(weaver *w)
 {
     w->try_start = w->count;
     for (uint32_t i = 0; i < w->from.count && !w->failed; i++) {
+        const uint32_t label = w->count;
+        if (w->sites) weave_sites(w, i);
         uint32_t start = w->count, last = rewrite_insn(w, i);
         /* A prefix that was dropped leaves its place to its instruction: a line may begin there. */
         if (start < w->count && w->code[start].offset < WEAVE_SOURCELESS)
             w->code[start].offset = w->from.insns[i].offset;
-        for (w->at[i] = start; i < last;)
-            w->at[++i] = start;
+        w->own[i] = start;
+        for (w->at[i] = label; i < last;) {
+            w->at[++i] = label;
+            w->own[i] = start;
+        }
     }
+    if (w->sites) weave_fail(w, ERR_REFUSED, -1, "the instruction belongs to a tail call: nothing can stand before it");
     if (w->failed) return;
     w->body_end = w->at[w->from.count] = w->count;
     retarget(w);

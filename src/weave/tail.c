@@ -243,7 +243,7 @@ void weave_tail_call(weaver *w, uint32_t first, uint32_t last)
     } else if (!w->notes && !w->faults) {
         uint32_t start = w->count;
         tell_layers(w); /* on top of the arguments */
-        w->extra_stack = 2;
+        w->extra_stack = RJ_MAX(w->extra_stack, 2u);
         copy_range(w, first, last + 1, true); /* the ret as well: it must follow at once */
         if (!w->failed) w->code[start].offset = w->from.insns[first].offset;
     } else if (w->in->unproved) {

@@ -4,7 +4,8 @@
 
 #include "weave/weave.h"
 
-#define WEAVE_NONE UINT32_MAX /* no such local, no such instruction */
+#define WEAVE_OWN_STACK 5u         /* span(tok, slot, typedref, size), and the function */
+#define WEAVE_NONE      UINT32_MAX /* no such local, no such instruction */
 /* As cil_insn.offset of a new instruction: from here on the code stands for no instruction of the original. */
 #define WEAVE_SOURCELESS (UINT32_MAX - 1)
 
@@ -18,6 +19,7 @@ typedef struct weave_subject {
     uint32_t flags, impl_flags;
     bool has_this;
     cil_method_sig sig;
+    cil_token local_sig; /* of the body, where there is one to be looked into */
 } weave_subject;
 
 bool weave_subject_read(weave_subject *s, arena *scratch, const cil_image *image, uint32_t rid, err_t *e);
@@ -25,6 +27,10 @@ bool weave_is_value_type(const cil_image *image, uint32_t type_rid);
 /* Is the token this type of the core library? TypeRefs must point at an assembly that forwards there. */
 bool weave_is_core_type(const cil_image *image, cil_token token, const char *full_name);
 bool weave_is_constructor(const weave_subject *s);
+/* A local of the body that local_sig is of. */
+bool weave_local_read(const weave_subject *s, uint32_t index, cil_type *out);
+/* The token by which the method's own body names a field of its type; 0: the module has none. */
+cil_token weave_field_token(const weave_subject *s, uint32_t field_rid);
 
 /* ---- state machines of async methods (async_plan.c) --------------------------------------------------------- */
 
@@ -52,7 +58,7 @@ typedef struct weave_capture {
     cil_blob span_of;    /* SPAN: the element type */
 } weave_capture;
 
-bool weave_capture_plan(const weave_subject *s, weave_what what, uint16_t index, weave_capture *out, err_t *e);
+bool weave_capture_plan(const weave_subject *s, const weave_value *v, weave_capture *out, err_t *e);
 
 /* ---- the body in the making -------------------------------------------------------------------------------- */
 
@@ -78,9 +84,11 @@ typedef struct weaver {
     uint32_t layer_count;
     bool notes, faults; /* the body stands in a filter / in a fault clause */
     bool async;         /* some layers are the state machine's part */
+    uint32_t sites;     /* how many stand before an instruction, and are not written yet */
 
     cil_body from;
-    uint32_t *at;    /* of each original instruction, and of the end: its new index */
+    uint32_t *at;    /* of each original instruction, and of the end: its new index, or that of the sites before it */
+    uint32_t *own;   /* the same without the sites */
     uint32_t *jumps; /* the original's branches and switches, in order */
     uint32_t jump_count;
     bool returns, has_localloc; /* the original */
@@ -167,6 +175,9 @@ cil_token weave_locals_end(weaver *w, cil_token *header);
 void weave_values(weaver *w, uint32_t layer, bool at_leave); /* capture.c */
 void weave_bypass(weaver *w);                                /* enter.c */
 void weave_enter(weaver *w);                                 /* enter.c */
+void weave_enter_layer(weaver *w, uint32_t i);               /* enter.c */
+bool weave_sites_begin(weaver *w);                           /* site.c */
+void weave_sites(weaver *w, uint32_t i);                     /* site.c: those before the original's instruction i */
 void weave_plain(weaver *w);                                 /* rewrite.c */
 bool weave_dispatch(weaver *w, const weave_switch *s);       /* dispatch.c */
 void weave_rewrite(weaver *w);                               /* rewrite.c */

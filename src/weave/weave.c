@@ -7,7 +7,6 @@ enum { /* II.23.1.10, II.23.1.11 */
        METHOD_PINVOKE = 0x2000,
        IMPL_CODE_TYPE = 0x3,
        IMPL_INTERNAL_CALL = 0x1000,
-       OWN_STACK = 5, /* span(tok, slot, typedref, size), and the function */
        MOST_STACK = UINT16_MAX,
 };
 
@@ -70,6 +69,7 @@ static bool collect_layers(weaver *w)
         w->notes |= l->calls.note != 0;
         w->faults |= l->calls.thrown != 0;
         w->async |= l->calls.first != 0;
+        w->sites += l->site != 0;
     }
     return true;
 }
@@ -118,7 +118,8 @@ static bool begin_body(weaver *w)
     if (!refuse_without_body(&w->subject, in->body, w->e)) return false;
     if (!cil_body_read(w->scratch, in->body, &w->from, w->e)) return err_prefix(w->e, "body: ");
     if (!w->from.count) return weave_fail(w, ERR_FORMAT, -1, "the body has no instructions");
-    w->at = arena_room(w->scratch, w->from.count + 1u, sizeof *w->at);
+    w->subject.local_sig = w->from.local_sig;
+    w->at = w->own = arena_room(w->scratch, w->from.count + 1u, sizeof *w->at);
     w->jumps = arena_room(w->scratch, w->from.count, sizeof *w->jumps);
     w->ehs = arena_room(w->scratch, w->from.eh_count * 2u + 2u, sizeof *w->ehs); /* plain, woven, and our own */
     bool may_be_twice = w->from.code_size <= in->plain_most;
@@ -131,7 +132,8 @@ static bool begin_body(weaver *w)
 
 static bool begin(weaver *w)
 {
-    return begin_body(w) && collect_layers(w) && make_locals(w) && (!w->async || weave_async_begin(w));
+    return begin_body(w) && collect_layers(w) && make_locals(w) && (!w->async || weave_async_begin(w)) &&
+           (!w->sites || weave_sites_begin(w));
 }
 
 /*
@@ -141,7 +143,7 @@ static bool begin(weaver *w)
 static bool finish_body(weaver *w, cil_body *out, cil_token *header)
 {
     cil_token local_sig = weave_locals_end(w, header);
-    uint32_t depth = RJ_MAX(w->from.max_stack + w->extra_stack, (uint32_t)OWN_STACK);
+    uint32_t depth = RJ_MAX(w->from.max_stack + w->extra_stack, (uint32_t)WEAVE_OWN_STACK);
     *out = (cil_body){
         .max_stack = (uint16_t)RJ_MIN(depth, (uint32_t)MOST_STACK),
         .init_locals = w->from.init_locals && (w->from.local_sig || w->has_localloc),

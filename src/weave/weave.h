@@ -32,6 +32,10 @@
  *          builder.SetResult(result)
  *      ... the same with failed_i(c, exception) before builder.SetException(exception)
  *
+ * A layer with a site has all that it does before one instruction:
+ *
+ *      if (*gate_i) { tok_i = enter_i(probe_i); if (tok_i) { store arguments and locals; tok_i = ready_i(tok_i) } }
+ *
  * A `tail.` that the runtime would not honour (no ret behind it, in a protected region),
  * and one whose `this` may be a value or an object of another assembly, loses its prefix.
  */
@@ -48,13 +52,23 @@ typedef enum weave_how {
     WEAVE_SPAN,      /* span(tok, slot, typedref, bytes of an element): Span<T>, ReadOnlySpan<T>; < 0: references */
 } weave_how;
 
-/* COMPLETION: in MoveNext of an async method's state machine, the value that the call completes with. */
-typedef enum weave_what { WEAVE_ARGUMENT, WEAVE_THIS, WEAVE_RESULT, WEAVE_COMPLETION } weave_what;
+/* COMPLETION: in MoveNext of an async method's state machine, the value that the call completes with. For
+ * layers with a site: LOCAL, a variable of the original body; FIELD, an instance field of the method's own type, or of
+ * the object or struct in a local (`of`). */
+typedef enum weave_what {
+    WEAVE_ARGUMENT,
+    WEAVE_THIS,
+    WEAVE_RESULT,
+    WEAVE_COMPLETION,
+    WEAVE_LOCAL,
+    WEAVE_FIELD
+} weave_what;
 
 /* Which value, when, and where it goes. Made by weave_plan_value; the engine chooses the slots. */
 typedef struct weave_value {
     weave_what what;
-    uint16_t index; /* of the parameter as in the signature (`this` is not counted) */
+    uint32_t index; /* of the parameter as in the signature (`this` is not counted), of the local, Field rid */
+    uint32_t of;    /* FIELD: 0: of `this`; else 1 + the local that holds what it is of, or null */
     uint16_t slot;  /* byte offset in the frame where the 8-byte slot lies */
     weave_how how;
     cil_element element; /* PRIMITIVE: which stind */
@@ -64,7 +78,8 @@ typedef struct weave_value {
 /*
  * Addresses of the C functions that one layer calls, each with the shape of its weave_sig. 0: not called. A layer
  * without `enter` is left out; without `leave` nothing is stored at leave. One with `first` is the state machine's part
- * of an async layer (see weave_async_read): it calls first to failed only, and captures the completion.
+ * of an async layer (see weave_async_read): it calls first to failed only, and captures the completion. One with a
+ * `site` calls enter and ready only, which answers 0.
  */
 typedef struct weave_calls {
     uint64_t enter, ready, leave, tail, note, thrown, object, typed, span;
@@ -78,6 +93,7 @@ typedef struct weave_layer {
     weave_calls calls;
     const weave_value *values;
     uint32_t value_count;
+    uint32_t site; /* 0: around the body; else 1 + the IL offset of the original's instruction that it stands before */
 } weave_layer;
 
 /*
@@ -188,8 +204,14 @@ uint64_t weave_hidden_locals(const uint8_t *il, uint32_t size);
  * ERR_REFUSED where it cannot (typed references, by-ref-like generic parameters, void results); the caller then prints
  * it as {Type}. ERR_USAGE where there is no such parameter. An argument may be captured at leave as well: set at_leave.
  */
-bool weave_plan_value(arena *scratch, const cil_image *image, uint32_t method_rid, weave_what what, uint16_t index,
+bool weave_plan_value(arena *scratch, const cil_image *image, uint32_t method_rid, weave_what what, uint32_t index,
                       weave_value *out, err_t *e);
+
+/* The same for LOCAL, and for FIELD `of` a local, of the body. */
+bool weave_plan_inner(arena *scratch, const cil_image *image, uint32_t method_rid, cil_blob body, weave_value *value,
+                      err_t *e);
+/* The type of a local, as the body's signature has it; n of 0: there is none. */
+cil_blob weave_local_type(arena *scratch, const cil_image *image, cil_blob body, uint32_t index);
 
 /* What the metadata tells of an async method's call as a whole. */
 typedef struct weave_async {

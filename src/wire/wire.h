@@ -48,15 +48,17 @@ typedef enum wire_kind {
     WIRE_FRAMES,       /* ADDRESS* (instruction pointers), WANT (WIRE_WANT_LINES)         -> FRAMES_REPLY */
     WIRE_FRAMES_REPLY, /* FRAME*, one for each, in order */
     WIRE_LIST,         /*                                                              -> LEDGER */
-    WIRE_LEDGER, /* ENTRY*, CLIENT*, BYTES (held by the agent in all), METADATA, RETURNED, INLINERS, TEXT (a remark) */
-    WIRE_REVERT, /* PATTERN*, ALL (1: everybody's)                               -> OK with COUNT (methods) */
-    WIRE_DOCTOR, /*                                                              -> FACTS */
-    WIRE_FACTS,  /* FACT* */
-    WIRE_LOG,    /* TEXT (level: off, error, warning, info, debug)               -> OK with TEXT (the log's file) */
-    WIRE_IL,     /* PATTERN*, MAX                                                -> BODIES */
-    WIRE_BODIES, /* BODY*, TOTAL (all that matched), NEAREST* */
-    WIRE_CODE,   /* PATTERN*, MAX                                                 -> CODES */
-    WIRE_CODES,  /* BODY*, TOTAL (all that matched), NEAREST* */
+    WIRE_LEDGER,  /* ENTRY*, CLIENT*, BYTES (held by the agent in all), METADATA, RETURNED, INLINERS, TEXT (a remark) */
+    WIRE_REVERT,  /* PATTERN*, ALL (1: everybody's)                               -> OK with COUNT (methods) */
+    WIRE_DOCTOR,  /*                                                              -> FACTS */
+    WIRE_FACTS,   /* FACT* */
+    WIRE_LOG,     /* TEXT (level: off, error, warning, info, debug)               -> OK with TEXT (the log's file) */
+    WIRE_IL,      /* PATTERN*, MAX                                                -> BODIES */
+    WIRE_BODIES,  /* BODY*, TOTAL (all that matched), NEAREST* */
+    WIRE_CODE,    /* PATTERN*, MAX                                                 -> CODES */
+    WIRE_CODES,   /* BODY*, TOTAL (all that matched), NEAREST* */
+    WIRE_MODULES, /*                                                              -> MODULES_REPLY */
+    WIRE_MODULES_REPLY,      /* FRAME* without an address, a name and an offset: those that are loaded */
     WIRE_NOTICE_PROBES = 64, /* PROBE*, REFUSED*: methods of modules that came later */
     WIRE_NOTICE_REFUSED,     /* REFUSED*: refused by the JIT at a first call; the method was reverted */
     WIRE_NOTICE_GATES,       /* OPEN, TEXT: the governor closed or opened this connection's gates */
@@ -103,7 +105,7 @@ typedef enum wire_tag {
     WIRE_T_ID,          /* u32: wire_event.probe */
     WIRE_T_VALUE,   /* group: NAME, WHAT, HOW, SLOT, ELEMENT, TYPE_NAME, HIDDEN (captured for the condition only), LATE
                        (read at leave), CANNOT (reason) */
-    WIRE_T_WHAT,    /* u32: 0 argument, 1 this, 2 result */
+    WIRE_T_WHAT,    /* u32: 0 argument, 1 this, 2 result, 4 local variable */
     WIRE_T_HOW,     /* u32: wire_how */
     WIRE_T_SLOT,    /* u32: byte offset in the event */
     WIRE_T_ELEMENT, /* u32: ECMA-335 element type of a primitive */
@@ -169,10 +171,14 @@ typedef enum wire_tag {
     WIRE_T_INTO,         /* text: pattern of methods that are followed wherever they are called below the root */
     WIRE_T_IS_CALLEE,    /* u32, in a PROBE: it has no trees of its own */
     WIRE_T_IS_ASYNC,     /* u32, in a PROBE of TRACE: its calls are shown up to the return of the task */
+    WIRE_T_PLACE,        /* group, INSTRUMENT with LINE: PATTERN, or TOKEN, PATH and PDB_ID of its module; IL_OFFSET,
+                            VARIABLE* */
+    WIRE_T_VARIABLE,     /* group: NAME, SLOT (index in the signature of the locals) */
+    WIRE_T_PLACE_INDEX,  /* u32, in a PROBE of LINE: of the PLACE, in their order */
     WIRE_T_SIDE_NOTE,    /* text, in PROBES: what calls TRACE does not follow, in words */
 } wire_tag;
 
-typedef enum wire_verb { WIRE_WATCH = 1, WIRE_STAT, WIRE_STACK, WIRE_TRACE, WIRE_THROWS } wire_verb;
+typedef enum wire_verb { WIRE_WATCH = 1, WIRE_STAT, WIRE_STACK, WIRE_TRACE, WIRE_THROWS, WIRE_LINE } wire_verb;
 enum wire_want {
     WIRE_WANT_ARGS = 1,
     WIRE_WANT_RESULT = 2,
@@ -180,6 +186,7 @@ enum wire_want {
     WIRE_WANT_THROWS_ONLY = 8,
     WIRE_WANT_SYNC = 16,
     WIRE_WANT_LINES = 32,    /* FRAMES only */
+    WIRE_WANT_LOCALS = 128,  /* INSTRUMENT with LINE: the VARIABLEs of its places */
     WIRE_WANT_AWAITERS = 64, /* INSTRUMENT with STACK: who awaits the state machines that go on */
 };
 typedef enum wire_how { WIRE_PRIMITIVE = 1, WIRE_OBJECT, WIRE_TYPED, WIRE_SPAN } wire_how;
@@ -287,6 +294,7 @@ typedef enum wire_event_kind {
      */
     WIRE_EV_STACK,
     WIRE_EV_THROWN, /* an exception as it is thrown; frames[] follow it, the first is where */
+    WIRE_EV_LINE,   /* a call comes to a place in its method */
 } wire_event_kind;
 
 enum wire_event_flag {

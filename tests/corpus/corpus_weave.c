@@ -17,7 +17,7 @@
 #define MOST_VALUES 256
 
 static struct counts {
-    uint64_t async, synchronous;
+    uint64_t async, synchronous, places, locals;
     uint64_t methods, bodies, values, plain, instructions, ns, slowest, digest;
 } counts = {.digest = UINT64_C(0xcbf29ce484222325)};
 
@@ -217,6 +217,68 @@ static void finish(job *j)
     arena_free(&j->planning);
 }
 
+/* ---- a place before one of the instructions, with the body's variables ---- */
+
+/* Not between a prefix, or what makes a delegate, and what it belongs to. */
+static bool is_free(const cil_body *b, uint32_t i)
+{
+    static const uint16_t bound[] = {CIL_TAIL,     CIL_CONSTRAINED, CIL_VOLATILE, CIL_UNALIGNED,
+                                     CIL_READONLY, CIL_NO_,         CIL_LDFTN,    CIL_LDVIRTFTN};
+    for (size_t k = 0; i && k < RJ_COUNT(bound); k++)
+        if (b->insns[i - 1].op == bound[k]) return false;
+    if (i && b->insns[i].op == CIL_LDVIRTFTN && b->insns[i - 1].op == CIL_DUP) return false;
+    return !(i > 1 && b->insns[i].op == CIL_RET && b->insns[i - 2].op == CIL_TAIL);
+}
+
+static uint32_t plan_locals(arena *a, const cil_image *im, uint32_t rid, cil_blob body, weave_value *values)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; n < MOST_VALUES && i < 3 * MOST_VALUES && weave_local_type(a, im, body, i).n; i++) {
+        err_t e = {0};
+        values[n] = (weave_value){.what = WEAVE_LOCAL, .index = i, .slot = (uint16_t)(48 + 8 * n)};
+        if (weave_plan_inner(a, im, rid, body, &values[n], &e))
+            n++;
+        else if (e.code != ERR_REFUSED)
+            complain(rid, "plan of a local", e.text);
+    }
+    return n;
+}
+
+static weave_layer place_of(arena *a, const cil_image *im, uint32_t rid, cil_blob bytes, weave_value *values)
+{
+    static const weave_calls PLACE = {.enter = 30, .ready = 31, .object = 7, .typed = 8, .span = 9};
+    weave_layer l = {.gate = UINT64_C(0x7f0000001002), .probe = 3, .calls = PLACE, .values = values};
+    cil_body b;
+    if (!cil_body_read(a, bytes, &b, NULL) || !b.count) return (weave_layer){0};
+    uint32_t i = rid * 7919u % b.count;
+    while (i && !is_free(&b, i))
+        i--;
+    l.site = b.insns[i].offset + 1;
+    l.value_count = plan_locals(a, im, rid, bytes, values);
+    counts.locals += l.value_count;
+    counts.places++;
+    return l;
+}
+
+/* Beside a probe around the body. */
+static void weave_places(const cil_image *im, token_maker *m)
+{
+    static job j;
+    const uint64_t methods = counts.methods, bodies = counts.bodies, values = counts.values; /* counted already */
+    for (uint32_t rid = 1; rid <= im->rows[CIL_METHOD_DEF]; rid++) {
+        if (!prepare(&j, im, m, rid)) continue;
+        arena weaving = {0};
+        j.layers[0].value_count = 0;
+        j.layers[1] = place_of(&j.planning, im, rid, j.in.body, j.values);
+        j.woven = weave_method(&weaving, &j.in, &j.out, &j.e);
+        arena_free(&weaving);
+        finish(&j);
+    }
+    counts.methods = methods;
+    counts.bodies = bodies;
+    counts.values = values;
+}
+
 /* ---- async methods: the body of the state machine with the layer of an async probe, beside one that counts ---- */
 
 static void weave_async_body(const cil_image *im, token_maker *m, const weave_async *async)
@@ -275,6 +337,7 @@ static void weave_image(const cil_image *im)
         n = 0;
     }
     weave_async_all(im, &m);
+    weave_places(im, &m);
     map_free(&m.by_hash);
     arena_free(&m.a);
 }
@@ -289,6 +352,8 @@ int main(int argc, char **argv)
            corpus_complaints());
     printf("%" PRIu64 " of them bodies of async calls; %" PRIu64 " async methods stay synchronous\n", counts.async,
            counts.synchronous);
+    printf("%" PRIu64 " places before an instruction, %" PRIu64 " variables captured there\n", counts.places,
+           counts.locals);
     double bodies = (double)RJ_MAX(counts.bodies, 1u);
     printf("%.2f us a method with two layers, verified (the slowest %u: %.1f ms); %.0f methods a second\n",
            (double)counts.ns / bodies / 1e3, BATCH, (double)counts.slowest / 1e6,

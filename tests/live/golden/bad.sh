@@ -31,6 +31,7 @@ check 'no verb' 2 <<'EOF'
 !   stack PID PATTERN...             show who calls the methods that match
 !   trace PID PATTERN...             show what each call of the methods that match calls, as a tree
 !   throws PID                       print every exception as it is thrown, caught or not
+!   line PID FILE:LINE...            show arguments and variables each time that a line is reached
 !   list PID                         show what is instrumented now, and for whom
 !   revert PID [PATTERN...]          take instrumentation away
 !   doctor PID                       check everything that attaching needs

@@ -121,6 +121,7 @@ calls() {
 normalised() {
     sed -E -e "s|runtimes/$runtime/|runtimes/RUNTIME/|g" \
         -e 's/^[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}  +[0-9.]+(ns|us|ms|s)  ([0-9]+\/)?[0-9]+  //' \
+        -e 's/^[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}  [0-9]+  ([A-Za-z]+\.cs:)/\1/' \
         -e 's/"(time|started|since)":[0-9]{19}\b/"\1":TIME/g' \
         -e 's/"thread":[0-9]+/"thread":TID/g' \
         -e 's/"(elapsed|mean|p50|p90|p99|max)_ns":[0-9]+/"\1_ns":NS/g' \

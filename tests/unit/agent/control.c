@@ -339,6 +339,20 @@ static void closed_after_an_error(int fd, wire_kind kind, err_code code)
     finish(fd, &m);
 }
 
+/* Who makes marks of addresses up gets one try. */
+static void a_wrong_mark_ends_the_connection(void **state)
+{
+    (void)state;
+    message m = {.fd = -1};
+    buf_t b = {0};
+    int fd = greet(&m);
+    wire_begin(&b, WIRE_FRAMES, 7);
+    for (uint64_t mark = 0; mark < 3; mark++) /* an unmarked one, and two of which one is wrong at least */
+        wire_u64(&b, WIRE_T_ADDRESS, 0x1234567890 | (2 * mark + 1) << 48 >> !mark * 16);
+    transmit_message(fd, &b);
+    closed_after_an_error(fd, WIRE_ERROR, ERR_USAGE);
+}
+
 static void garbage_is_answered_and_ended(void **state)
 {
     (void)state;
@@ -806,6 +820,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(errors_are_replies_and_the_connection_goes_on),
         cmocka_unit_test(unknown_fields_are_passed_over),
         cmocka_unit_test(another_protocol_is_refused),
+        cmocka_unit_test(a_wrong_mark_ends_the_connection),
         cmocka_unit_test(garbage_is_answered_and_ended),
         cmocka_unit_test(who_stalls_in_the_middle_holds_nobody_up),
         cmocka_unit_test(replies_wait_for_a_slow_reader),

@@ -46,6 +46,65 @@ static void is_json(const rj_call *c, const char *want)
 
 static const out_style plain;
 
+/* A call at a place: as text, as the user's own text, as JSON. */
+static void a_call_at_a_place(void **state)
+{
+    (void)state;
+    static const rj_value order[] = {{.kind = RJ_INT, .name = "Total", .type = "int", .text = "", .i = 7}};
+    static const rj_value items[] = {{.kind = RJ_INT, .name = "", .type = "int", .text = "", .i = 5}};
+    static const rj_value locals[] = {
+        {.kind = RJ_OBJECT, .name = "order", .type = "Shop.Order", .text = "", .items = order, .count = 1},
+        {.kind = RJ_LIST, .name = "items", .type = "int[]", .text = "", .items = items, .count = 1, .length = 9},
+        {.kind = RJ_NULL, .name = "nobody", .type = "Shop.Order", .text = ""}};
+    static const rj_point point = {
+        .asked = "Pricing.cs:42", .asked_line = 42, .at = {"/src/Pricing.cs", 43}, .il_offset = 18, .source = "x();"};
+    static const struct {
+        const char *text, *want;
+        uint32_t depth;
+    } texts[] = {{"{count} and {order.Total}", "-3 and 7", 1},
+                 {"{items[0]}, {items[1]}, {items.Count}, {items.Length}", "5, ?, 9, 9", 1},
+                 {"{nobody.Total} {who} {none} {args.count}{locals.order.Total}", "null a\"b\\n ? -37", 2},
+                 {"\\{a\\} \\t\\\\", "{a} \t\\", 0},
+                 {"", "", 0}};
+    buf_t b = {0};
+    rj_call c = call();
+    uint32_t depth;
+    size_t at;
+    c.outcome = RJ_REACHED;
+    c.args = args;
+    c.arg_count = 2;
+    c.locals = locals;
+    c.local_count = 2;
+    c.point = &point;
+    out_line(&b, &c, &plain);
+    assert_string_equal(buf_cstr(&b), "22:13:20.123  43  Pricing.cs:43  count: -3  who: \"a\\\"b\\n…\"  order: "
+                                      "Order{Total: 7}  items: int[](9) [5, ...]\n");
+    buf_free(&b);
+    out_json_line(&b, &c, "{count}");
+    assert_string_equal(
+        buf_cstr(&b),
+        "{\"time\":1700000000123456789,\"pid\":42,\"thread\":43,\"method\":\"Shop.Pricing.Total(int,string,"
+        "string)\",\"module\":\"Shop.dll\",\"event\":\"line\",\"file\":\"/src/Pricing.cs\",\"line\":43,"
+        "\"il_offset\":18,\"text\":\"-3\",\"args\":{\"count\":-3,\"who\":\"a\\\"b\\n…\"},\"locals\":{"
+        "\"order\":{\"$type\":\"Shop.Order\",\"Total\":7},\"items\":{\"$type\":\"int[]\",\"length\":9,"
+        "\"items\":[5]}}}\n");
+    buf_free(&b);
+    c.local_count = 3;
+    for (size_t i = 0; i < RJ_COUNT(texts); i++) {
+        assert_true(out_template_check(texts[i].text, &depth, &at));
+        assert_int_equal(depth, texts[i].depth);
+        out_template(&b, &c, texts[i].text);
+        assert_string_equal(buf_cstr(&b), texts[i].want);
+        buf_free(&b);
+    }
+    static const char *const bad[] = {"a {", "a }", "{}", "{a{b}}"};
+    static const size_t where[] = {2, 2, 0, 0};
+    for (size_t i = 0; i < RJ_COUNT(bad); i++) {
+        assert_false(out_template_check(bad[i], &depth, &at));
+        assert_int_equal(at, where[i]);
+    }
+}
+
 static void a_call_with_values(void **state)
 {
     (void)state;
@@ -194,11 +253,9 @@ static int in_utc(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_call_with_values),
-        cmocka_unit_test(a_call_without_values),
-        cmocka_unit_test(a_call_that_throws),
-        cmocka_unit_test(a_tail_call),
-        cmocka_unit_test(odd_names_keep_their_parentheses),
+        cmocka_unit_test(a_call_at_a_place),     cmocka_unit_test(a_call_with_values),
+        cmocka_unit_test(a_call_without_values), cmocka_unit_test(a_call_that_throws),
+        cmocka_unit_test(a_tail_call),           cmocka_unit_test(odd_names_keep_their_parentheses),
         cmocka_unit_test(the_other_lines),
     };
     return cmocka_run_group_tests(tests, in_utc, NULL);

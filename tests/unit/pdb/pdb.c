@@ -132,6 +132,16 @@ static void from_a_line_to_instructions(void **state)
     assert_int_equal(pdb_find_line(&s.symbols, "source.cs", 16, at, 4, &e), 0);
     assert_int_equal(pdb_find_line(&s.symbols, "ource.cs", 14, at, 4, &e), 0);
     assert_int_equal(pdb_find_line(&s.symbols, "other.cs", 14, at, 4, &e), 0);
+    uint32_t before;
+    assert_int_equal(pdb_near_line(&s.symbols, "source.cs", 14, &before), 14);
+    assert_true(before > 0 && before < 14);
+    const uint32_t next = pdb_near_line(&s.symbols, "source.cs", 16, &before);
+    assert_true(next > 16 && before >= 14 && before < 16);
+    assert_true(pdb_find_line(&s.symbols, "source.cs", next, at, 4, &e) >= 1);
+    assert_int_equal(pdb_near_line(&s.symbols, "source.cs", 100000, &before), 0);
+    assert_true(before > next);
+    assert_int_equal(pdb_near_line(&s.symbols, "other.cs", 1, &before), 0);
+    assert_int_equal(before, 0);
     close_subject(&s);
 }
 

@@ -398,6 +398,41 @@ static void enums_elsewhere_need_a_resolver(void **state)
     arena_free(&a);
 }
 
+/* Variables stand in front of parameters; `locals.` and `args.` both mean any of them. */
+static void variables_can_be_named(void **state)
+{
+    (void)state;
+    static const uint8_t INT[] = {CIL_E_I4}, STRING[] = {CIL_E_STRING};
+    query_local locals[] = {{.name = "text"}, {.name = "n"}};
+    assert_true(cil_type_read((cil_blob){STRING, 1}, &locals[0].type) &&
+                cil_type_read((cil_blob){INT, 1}, &locals[1].type));
+    const query_resolver with = {.type = depth_instead, .locals = locals, .local_count = 2};
+    static const struct {
+        const char *text;
+        uint16_t index;
+        bool is_local;
+        cil_element element;
+    } cases[] = {{"text == \"x\"", 0, true, CIL_E_STRING},
+                 {"locals.n > 1", 1, true, CIL_E_I4},
+                 {"args.n > 1", 1, true, CIL_E_I4},
+                 {"u1 > 1", 1, false, CIL_E_U1}};
+    const uint32_t rid = test_method(&names.im, NUMBERS);
+    for (size_t i = 0; i < RJ_COUNT(cases); i++) {
+        arena a = {0};
+        err_t e = {0};
+        const query_node *parsed = query_condition_parse(&a, cases[i].text, &e), *n = NULL;
+        if (parsed) n = query_condition_check(&a, parsed, &names.im, rid, &with, &e);
+        if (!n) {
+            fail_msg("%s: %s", cases[i].text, e.text);
+            return;
+        }
+        assert_int_equal(n->index, cases[i].index);
+        assert_int_equal(n->is_local, cases[i].is_local);
+        assert_int_equal(n->element, cases[i].element);
+        arena_free(&a);
+    }
+}
+
 static void parameters_have_names(void **state)
 {
     (void)state;
@@ -429,7 +464,7 @@ int main(void)
         cmocka_unit_test(conditions_become_trees),  cmocka_unit_test(malformed_conditions_are_explained),
         cmocka_unit_test(size_is_limited),          cmocka_unit_test(conditions_are_bound),
         cmocka_unit_test(mismatches_are_explained), cmocka_unit_test(enums_elsewhere_need_a_resolver),
-        cmocka_unit_test(parameters_have_names),
+        cmocka_unit_test(variables_can_be_named),   cmocka_unit_test(parameters_have_names),
     };
     return cmocka_run_group_tests(tests, open_names, close_names);
 }

@@ -89,6 +89,53 @@ static void where_this_is_kept(void **state)
     case_free(&c);
 }
 
+/* Before an instruction: a branch to it comes by, and what runs on into it. */
+static void a_place_in_a_loop(void **state)
+{
+    (void)state;
+    case_t c = {.plain_most = 64};
+    BODY(&c, 1, OP(LDARG_0), TO(BRTRUE_S, 0), OP(LDARG_1), OP(RET));
+    weave_layer *l = add_layer(&c, (weave_calls){.enter = ENTER, .ready = READY}, GATE);
+    l->site = 1;
+    check(&c, M_ADD,
+          "locals <07 02 18 08>\n"
+          "0: ldc.i8 16; ldind.u1; brfalse.s 13; ldc.i8 32; call enter; stloc.0; ldloc.0; brfalse.s 13; ldloc.0; call "
+          "ready; stloc.0; 13: ldarg.0; brtrue.s 0; ldarg.1; stloc.1; leave.s 18; 18: ldloc.1; ret\n");
+    case_free(&c);
+}
+
+/* What is on the stack stays there; the variable is read where the place is. */
+static void a_place_above_the_stack(void **state)
+{
+    (void)state;
+    case_t c = {0};
+    BODY(&c, 2, OP(LDARG_0), OP(STLOC_0), OP(LDARG_1), OP(LDLOC_0), OP(ADD), OP(RET));
+    c.body.local_sig = CIL_TOKEN(CIL_STAND_ALONE_SIG, SIG_ONE_INT_LOCAL);
+    weave_layer *l = add_layer(&c, (weave_calls){.enter = ENTER, .ready = READY}, 0);
+    weave_value v = {.what = WEAVE_LOCAL, .slot = 32, .how = WEAVE_PRIMITIVE, .element = CIL_E_I4};
+    l->site = 1 + 3;
+    l->values = &v;
+    l->value_count = 1;
+    check(&c, M_ADD,
+          "locals <07 03 08 18 08>\n"
+          "ldarg.0; stloc.0; ldarg.1; ldc.i8 32; call enter; stloc.1; ldloc.1; brfalse.s 18; ldloc.1; ldc.i4.s 32; "
+          "add; ldloc.0; stind.i4; ldloc.1; call ready; stloc.1; 18: ldloc.0; add; stloc.2; leave.s 22; 22: ldloc.2; "
+          "ret\n");
+    case_free(&c);
+}
+
+static void a_place_between_instructions(void **state)
+{
+    (void)state;
+    case_t c = {0};
+    BODY(&c, 2, OP(LDARG_0), OP(LDARG_1), OP(ADD), OP(RET));
+    add_layer(&c, (weave_calls){.enter = ENTER, .ready = READY}, 0)->site = 1 + 4;
+    assert_false(case_weave(&c, M_ADD));
+    assert_int_equal(c.e.code, ERR_REFUSED);
+    assert_string_equal(c.e.text, "no instruction begins at IL_0004");
+    case_free(&c);
+}
+
 /* Closed gates run the original, its loop within itself; an open one goes on to the woven body. */
 static void plain_copy(void **state)
 {
@@ -636,6 +683,9 @@ int main(void)
         cmocka_unit_test(parts_have_owners),
         cmocka_unit_test(whole_shape),
         cmocka_unit_test(where_this_is_kept),
+        cmocka_unit_test(a_place_in_a_loop),
+        cmocka_unit_test(a_place_above_the_stack),
+        cmocka_unit_test(a_place_between_instructions),
         cmocka_unit_test(plain_copy),
         cmocka_unit_test(no_plain_copy),
         cmocka_unit_test(nothing_to_do),
