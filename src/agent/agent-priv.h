@@ -52,6 +52,8 @@ void session_progress(session *s, const session *of, size_t done, size_t total);
 void session_message(control *c, session *s, const wire_header *h, const uint8_t *payload);
 void session_send(session *s, buf_t *message, int fd);
 void session_news(control *c, session *s);
+/* Tells the types of exceptions that were seen: `one` of all, or everybody of those since the last time. */
+void session_tell_types(control *c, session *one);
 /*
  * Closes the gates of a client that has not read its rings for 5 s while they overflowed. kept: the agent has answered
  * nobody for a while, and who waits for an answer cannot read.

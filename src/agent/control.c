@@ -304,6 +304,7 @@ static bool serve(control *c, int most_ms)
     if (fds[1].revents & POLLIN && read(c->wake, &drained, sizeof drained) > 0) {
         c->woken = true;
         eng_answer(c->g);
+        session_tell_types(c, NULL);
     }
     if (fds[2].revents & POLLIN) look_again(c);
     for (nfds_t i = OWN_FDS; i < n; i++) {

@@ -346,6 +346,24 @@ static void do_instrument(control *c, session *s, const wire_header *h, fields *
     eng_result_free(&r);
 }
 
+/* What exceptions have been: those since the last time to all who look, or all to one. */
+void session_tell_types(control *c, session *one)
+{
+    buf_t b = {0};
+    wire_begin(&b, WIRE_NOTICE_TYPES, 0);
+    const bool any = eng_describe_thrown(c->g, one != NULL, &b);
+    wire_end(&b, 0);
+    for (session *s = one ? one : c->sessions; any && s; s = one ? NULL : s->next) {
+        buf_t copy = {0};
+        buf_put(&copy, b.p, b.n);
+        if (s->open && !s->dead)
+            session_send(s, &copy, -1);
+        else
+            buf_free(&copy);
+    }
+    buf_free(&b);
+}
+
 static void do_describe(control *c, session *s, const wire_header *h, const fields *f)
 {
     buf_t b = {0};
@@ -465,6 +483,7 @@ static void dispatch(control *c, session *s, const wire_header *h, fields *f)
         s->open = f->open != 0;
         s->progress_ns = 0;
         if (s->open) control_gates_opened(c);
+        if (s->open) session_tell_types(c, s);
         reply_ok(s, h->request, 0);
         return;
     case WIRE_UNINSTRUMENT:

@@ -65,6 +65,7 @@ static void one_news(rj_session *s, const rj_handlers *h, uint16_t kind, wire_re
         n.kind = RJ_NOTICE_REVERTED;
         tell(h, &n);
         break;
+    case WIRE_NOTICE_TYPES: types_read(&s->types, r); break;
     case WIRE_NOTICE_END:
         s->ended = true;
         n.kind = RJ_NOTICE_END;

@@ -132,7 +132,8 @@ void types_read(types_t *t, wire_reader r)
     for (wire_field f; wire_next(&r, &f);) {
         if (f.tag != WIRE_T_TYPE) continue;
         type_info *one = read_type(&t->a, wire_group(&f));
-        if (one && one->address && !map_get(&t->map, one->address)) map_put(&t->map, one->address, one);
+        const type_info *known = one ? map_get(&t->map, one->address) : NULL;
+        if (one && one->address && (!known || known == &unknown)) map_put(&t->map, one->address, one);
     }
 }
 
@@ -148,7 +149,8 @@ void types_want(rj_session *s, const uint64_t *addresses, size_t n)
         wire_u64(&b, WIRE_T_ADDRESS, addresses[i]);
     }
     if (!any) return;
-    if (session_ask(s, &b, WIRE_TYPES_REPLY, &r, NULL)) types_read(&s->types, r);
+    if (!session_ask(s, &b, WIRE_TYPES_REPLY, &r, NULL)) return; /* it may have been told unasked */
+    types_read(&s->types, r);
     for (size_t i = 0; i < n; i++)
         if (addresses[i] && !map_get(&s->types.map, addresses[i]))
             map_put(&s->types.map, addresses[i], (void *)(uintptr_t)&unknown);

@@ -167,6 +167,9 @@ void eng_find_free(eng_find_result *r);
 
 /* Writes TYPE groups (wire.h) for the type handles that were really seen or follow from such; others are left out. */
 void eng_describe_types(eng *g, const uint64_t *handles, uint32_t count, buf_t *reply);
+/* Writes TYPE groups for the types of exceptions that were seen, since the last time or at all, and of what is in each.
+ * False: there are none. */
+bool eng_describe_thrown(eng *g, bool all, buf_t *reply);
 /* Answers what probes have asked meanwhile (probe_asks_wake). Soon: threads of the application wait. */
 void eng_answer(eng *g);
 /* Writes a FRAME group for each module that is loaded. */

@@ -82,6 +82,14 @@ static void *put(uint8_t **at, const void *what, size_t size)
     return to;
 }
 
+static size_t literal_size(const probe_op *op)
+{
+    return op->kind != PROBE_OP_COMPARE   ? 0
+           : op->literal == PROBE_TEXT    ? op->units * sizeof(uint16_t)
+           : op->literal == PROBE_DECIMAL ? sizeof *op->decimal
+                                          : 0;
+}
+
 /* Paths and their steps first, then the condition's steps and their texts. */
 static bool keep_condition(eng_descriptor *d, const probe *as)
 {
@@ -89,7 +97,7 @@ static bool keep_condition(eng_descriptor *d, const probe *as)
     for (unsigned i = 0; i < as->path_count; i++)
         steps += as->paths[i].count;
     for (unsigned i = 0; i < as->op_count; i++)
-        if (as->ops[i].literal == PROBE_TEXT) texts += as->ops[i].units * sizeof(uint16_t);
+        texts += literal_size(&as->ops[i]);
     d->condition = NULL;
     d->size = as->path_count * sizeof *as->paths + steps * sizeof(probe_step) + as->op_count * sizeof *as->ops + texts;
     if (!d->size) return true;
@@ -100,7 +108,9 @@ static bool keep_condition(eng_descriptor *d, const probe *as)
         paths[i].steps = put(&at, as->paths[i].steps, paths[i].count * sizeof(probe_step));
     probe_op *ops = put(&at, as->ops, as->op_count * sizeof *ops);
     for (unsigned i = 0; i < as->op_count; i++)
-        if (ops[i].literal == PROBE_TEXT) ops[i].text = put(&at, as->ops[i].text, ops[i].units * sizeof(uint16_t));
+        if (ops[i].literal == PROBE_DECIMAL) ops[i].decimal = put(&at, as->ops[i].decimal, literal_size(&ops[i]));
+    for (unsigned i = 0; i < as->op_count; i++) /* behind what must be aligned */
+        if (ops[i].literal == PROBE_TEXT) ops[i].text = put(&at, as->ops[i].text, literal_size(&ops[i]));
     d->probe.paths = paths;
     d->probe.ops = ops;
     return true;

@@ -229,7 +229,7 @@ static bool add_path(eng *g, plan *p, const weave_value *v, const query_node *n,
     for (uint32_t i = 0; i < n->member_count; i++)
         path->steps[i] = step_of(g, &n->members[i]);
     p->path_of[p->path_count++] = n;
-    p->slot += 16; /* the value, and whether there is one */
+    p->slot += probe_path_room(path->element) + 8u; /* the value, and whether there is one */
     return true;
 }
 
@@ -321,6 +321,13 @@ static bool compile(const plan *p, const query_node *n, arena *memory, probe_op 
         op->literal = PROBE_FLOAT;
         op->f = n->f;
         return true;
+    case QUERY_DECIMAL: {
+        const query_decimal *d = &n->decimal;
+        const probe_decimal as = {(uint32_t)d->scale << 16 | (uint32_t)d->negative << 31, d->high, d->low};
+        op->literal = PROBE_DECIMAL;
+        op->decimal = arena_copy(memory, &as, sizeof as);
+        return op->decimal || err_set(e, ERR_MEMORY, -1, "out of memory");
+    }
     case QUERY_TEXT: break;
     }
     if (n->text_units > WIRE_STRING_MOST)

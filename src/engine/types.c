@@ -520,3 +520,13 @@ void eng_describe_types(eng *g, const uint64_t *handles, uint32_t count, buf_t *
     }
     pthread_mutex_unlock(&g->transaction);
 }
+
+bool eng_describe_thrown(eng *g, bool all, buf_t *reply)
+{
+    uint64_t types[PROBE_TYPES_MOST + 1];
+    unsigned n = probe_types_told(types, all);
+    if (!n) return false;
+    types[n++] = eng_class_of_core(g, "System", "String"); /* its message */
+    eng_describe_types(g, types, n, reply);
+    return true;
+}

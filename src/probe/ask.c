@@ -95,3 +95,35 @@ void probe_asks_answer(probe_answer *answer, void *owner)
         syscall(SYS_futex, &a->state, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
     }
 }
+
+/* ---- types of exceptions ---- */
+
+#define TOLD  256u /* that are kept in mind; a type that has lost its place is told again */
+#define FRESH 32u
+
+static _Atomic uint64_t told[TOLD], fresh[FRESH];
+
+void probe_tell_type(uint64_t type)
+{
+    _Atomic uint64_t *place = &told[type / 64 % TOLD];
+    if (atomic_load_explicit(place, memory_order_relaxed) == type) return;
+    atomic_store(place, type);
+    for (unsigned i = 0; i < FRESH; i++) {
+        uint64_t none = 0;
+        if (!atomic_compare_exchange_strong(&fresh[i], &none, type)) continue;
+        const int fd = atomic_load(&wake_fd);
+        if (fd >= 0) syscall(SYS_write, fd, &(uint64_t){1}, 8);
+        return;
+    }
+}
+
+unsigned probe_types_told(uint64_t *out, bool all)
+{
+    _Atomic uint64_t *from = all ? told : fresh;
+    unsigned n = 0;
+    for (unsigned i = 0; i < (all ? TOLD : FRESH); i++) {
+        const uint64_t type = all ? atomic_load(&from[i]) : atomic_exchange(&from[i], 0);
+        if (type) out[n++] = type;
+    }
+    return n;
+}

@@ -183,6 +183,7 @@ static probe_exception *picture_of(probe_thread *t, const probe_frame *f, uint8_
         x->turn = t->turn;
         x->size = probe_picture(x->bytes, sizeof x->bytes, exception, f->probe->depth, &cut);
         x->cut = cut;
+        if (x->size >= sizeof(wire_piece)) probe_tell_type(((const wire_piece *)(const void *)x->bytes)->type);
     }
     x->last = f;
     return x;

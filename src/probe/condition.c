@@ -69,6 +69,58 @@ static int order(number a, number b)
     return x < y ? -1 : x > y;
 }
 
+/* ---- decimals ---- */
+
+enum { LIMBS = 3, SCALE_MOST = 28 };
+
+/* 96 bits, times ten up to 28 times: 190 bits. */
+static void magnitude(const probe_decimal *d, unsigned tens, uint64_t v[LIMBS])
+{
+    v[0] = d->low;
+    v[1] = d->high;
+    v[2] = 0;
+    for (; tens; tens--) {
+        unsigned __int128 carry = 0;
+        for (unsigned i = 0; i < LIMBS; i++) {
+            carry += (unsigned __int128)v[i] * 10;
+            v[i] = (uint64_t)carry;
+            carry >>= 64;
+        }
+    }
+}
+
+static unsigned scale_of(const probe_decimal *d)
+{
+    return RJ_MIN(d->flags >> 16 & 0xFFu, (unsigned)SCALE_MOST); /* more would be none */
+}
+
+static bool is_below_zero(const probe_decimal *d)
+{
+    return d->flags >> 31 && (d->low || d->high);
+}
+
+static int order_decimals(const probe_decimal *a, const probe_decimal *b)
+{
+    uint64_t x[LIMBS], y[LIMBS];
+    const bool below = is_below_zero(a);
+    const unsigned i = scale_of(a), j = scale_of(b);
+    if (below != is_below_zero(b)) return below ? -1 : 1;
+    magnitude(a, j > i ? j - i : 0, x);
+    magnitude(b, i > j ? i - j : 0, y);
+    for (unsigned k = LIMBS; k-- > 0;)
+        if (x[k] != y[k]) return (x[k] < y[k]) != below ? -1 : 1;
+    return 0;
+}
+
+/* value: NULL, or so many bytes of one. */
+static int order_decimal(const uint8_t *value, uint32_t size, const probe_decimal *literal)
+{
+    probe_decimal d;
+    if (!value || size < sizeof d) return 2;
+    memcpy(&d, value, sizeof d);
+    return order_decimals(&d, literal);
+}
+
 static bool holds(uint8_t compare, int order_of)
 {
     if (order_of == 2) return compare == PROBE_NE;
@@ -103,11 +155,16 @@ static bool text_equal(const wire_piece *p, const probe_op *op)
 static bool compare(const probe_op *op, const wire_event *event)
 {
     const uint8_t *value = (const uint8_t *)event + op->slot;
-    if (op->path && op->how == WIRE_PRIMITIVE && value[8] != PROBE_PATH_VALUE) return op->compare == PROBE_NE;
+    if (op->path && op->how == WIRE_PRIMITIVE && value[probe_path_room(op->element)] != PROBE_PATH_VALUE)
+        return op->compare == PROBE_NE;
     const wire_piece *p = op->how == WIRE_PRIMITIVE ? NULL : root(event, op->slot);
     switch ((probe_literal)op->literal) {
     case PROBE_NULL: return holds(op->compare, p ? 1 : 0) && (op->compare == PROBE_EQ || op->compare == PROBE_NE);
     case PROBE_TEXT: return text_equal(p, op) == (op->compare == PROBE_EQ);
+    case PROBE_DECIMAL:
+        if (op->how == WIRE_PRIMITIVE)
+            return holds(op->compare, order_decimal(value, sizeof(probe_decimal), op->decimal));
+        return holds(op->compare, order_decimal(p ? (const uint8_t *)(p + 1) : NULL, p ? p->copied : 0, op->decimal));
     default: break;
     }
     uint8_t bytes[8] = {0};

@@ -119,9 +119,9 @@ static bool is_text(uint64_t object)
 
 static void put_value(wire_event *tok, const probe_path *p, uint64_t at)
 {
-    uint64_t value = 0;
-    memcpy(&value, (const void *)at, p->steps[p->count - 1].size);
-    memcpy((uint8_t *)tok + p->to, &value, 8);
+    probe_decimal value = {0};
+    memcpy(&value, (const void *)at, RJ_MIN(p->steps[p->count - 1].size, sizeof value));
+    memcpy((uint8_t *)tok + p->to, &value, probe_path_room(p->element));
 }
 
 /* What is compared with null only. A slot without a picture that is not null. */
@@ -158,7 +158,7 @@ static void follow(probe_thread *t, probe_frame *f, probe_path *p, uint64_t obje
         o = object ? step(&p->steps[i], object, &at, &number) : NONE;
     }
     uint64_t state = o == NONE ? PROBE_PATH_NONE : o == UNDECIDED || !at ? PROBE_PATH_UNDECIDED : put(t, f, p, at);
-    memcpy((uint8_t *)&f->event + p->to + 8, &state, 8);
+    memcpy((uint8_t *)&f->event + p->to + probe_path_room(p->element), &state, 8);
 }
 
 void probe_follow(probe_thread *t, probe_frame *f, int32_t slot, uint8_t *object)
@@ -179,7 +179,7 @@ bool probe_paths_undecided(const probe *p, const wire_event *tok)
 {
     for (unsigned i = 0; i < p->path_count; i++) {
         uint64_t state;
-        memcpy(&state, (const uint8_t *)tok + p->paths[i].to + 8, 8);
+        memcpy(&state, (const uint8_t *)tok + p->paths[i].to + probe_path_room(p->paths[i].element), 8);
         if (state == PROBE_PATH_UNDECIDED) return true;
     }
     return false;

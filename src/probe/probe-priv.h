@@ -200,6 +200,8 @@ const probe_frame *probe_resumed_frame(const probe_thread *t, const probe_sink *
 /* Pictures (wire_piece) of the tasks that wait for the one that the frame is of, nearest first; their size. */
 uint32_t probe_awaiters(uint8_t *out, uint32_t room, const probe_frame *resumed);
 
+/* An exception is of this type: the agent is woken at the first of each. */
+void probe_tell_type(uint64_t type);
 /* Chooses the key of probe_vouch. */
 bool probe_vouch_start(err_t *e);
 /* Does fp lie on the thread's stack, further out than sp, which does? */

@@ -20,14 +20,22 @@
 
 typedef enum probe_op_kind { PROBE_OP_COMPARE, PROBE_OP_AND, PROBE_OP_OR, PROBE_OP_NOT } probe_op_kind;
 typedef enum probe_compare { PROBE_EQ, PROBE_NE, PROBE_LT, PROBE_LE, PROBE_GT, PROBE_GE } probe_compare;
-typedef enum probe_literal { PROBE_NULL, PROBE_INT, PROBE_UINT, PROBE_FLOAT, PROBE_TEXT } probe_literal;
+typedef enum probe_literal { PROBE_NULL, PROBE_INT, PROBE_UINT, PROBE_FLOAT, PROBE_TEXT, PROBE_DECIMAL } probe_literal;
+
+/* As System.Decimal lies in memory, the same in 8, 9 and 10. */
+typedef struct probe_decimal {
+    uint32_t flags; /* bits 16 to 23: divided by ten so many times; 31: negative */
+    uint32_t high;
+    uint64_t low;
+} probe_decimal;
 
 /* One step of a condition in postfix order; comparisons push, the others combine. At most PROBE_OPS_MOST steps, so
  * evaluation is bounded. */
 #define PROBE_OPS_MOST 64u
 typedef struct probe_op {
     uint8_t kind, compare, literal;
-    uint8_t element; /* ECMA-335 element type of the argument; 0x0E string; 0x1C other reference (null checks only) */
+    uint8_t element; /* ECMA-335 element type of the argument; 0x0E string; 0x1C other reference (null checks only);
+                        0x11 decimal */
     uint16_t slot;   /* byte offset in the event */
     uint16_t units;  /* TEXT: length in chars */
     uint8_t how;     /* wire_how of the slot */
@@ -37,8 +45,15 @@ typedef struct probe_op {
         uint64_t u;
         double f;
         const uint16_t *text;
+        const probe_decimal *decimal;
     };
 } probe_op;
+
+/* How much room a value takes that a path leads to; whether it is there stands behind it. */
+static inline uint16_t probe_path_room(uint8_t element)
+{
+    return element == 0x11 ? sizeof(probe_decimal) : 8;
+}
 
 /* ---- members in conditions --------------------------------------------------------------------------------------- */
 
@@ -73,7 +88,7 @@ typedef struct probe_step {
 
 #define PROBE_STEPS_MOST 8u
 #define PROBE_PATHS_MOST 16u
-/* At `to` lies the value, as a PRIMITIVE or OBJECT slot, and 8 bytes behind it a probe_path_state. */
+/* At `to` lies the value, as a PRIMITIVE or OBJECT slot or a decimal, and behind it a probe_path_state. */
 typedef struct probe_path {
     uint16_t from, to;
     uint8_t element; /* as in probe_op */
@@ -259,6 +274,12 @@ typedef void probe_answer(void *owner, const probe_step *step, uint64_t type, ui
 void probe_asks_wake(int eventfd);
 bool probe_asks_wait(void); /* is any not answered? */
 void probe_asks_answer(probe_answer *answer, void *owner);
+/*
+ * The types of exceptions that were seen, at most PROBE_TYPES_MOST: those since the last question, of which probes have
+ * woken the agent, or all. A process that nobody catches an exception in has no time to be asked what its type is.
+ */
+#define PROBE_TYPES_MOST 256u
+unsigned probe_types_told(uint64_t *out, bool all);
 /* Evaluates `ops` over an event; exposed for tests. */
 bool probe_condition(const probe_op *ops, uint32_t count, const wire_event *event);
 

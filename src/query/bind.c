@@ -319,6 +319,19 @@ static bool bind_pointer(const binder *b, query_node *n, const cil_type *t)
     return bind_number(b, n, t);
 }
 
+static bool bind_decimal(const binder *b, query_node *n, const cil_type *t)
+{
+    if (n->name) return stray_name(b, n, t);
+    if (n->value_kind == QUERY_NULL) return mismatch(b, n, t, "it is never null");
+    if (n->value_kind == QUERY_TEXT || n->is_bool)
+        return mismatch(b, n, t,
+                        n->value_column == n->column ? "only a bool stands alone; write a comparison"
+                                                     : "compare it with a number");
+    if (!n->decimal.fits) return mismatch(b, n, t, "this number has more digits than it can have");
+    n->value_kind = QUERY_DECIMAL;
+    return true;
+}
+
 static bool bind_enum(const binder *b, query_node *n, const cil_type *t)
 {
     enum_type type = {0};
@@ -327,7 +340,7 @@ static bool bind_enum(const binder *b, query_node *n, const cil_type *t)
                            type_text(b, t), n->argument);
     }
     if (!is_enum(&type))
-        return mismatch(b, n, t, "only primitive types (decimal is none), strings, enums and null can be compared");
+        return mismatch(b, n, t, "only primitive types, decimals, strings, enums and null can be compared");
     if (!find_underlying(&type)) return mismatch(b, n, t, "its metadata is damaged: no underlying type");
     n->is_enum = true;
     n->element = type.underlying;
@@ -344,10 +357,11 @@ static bool bind_value(const binder *b, query_node *n, const cil_type *t)
     bool number =
         (t->element >= CIL_E_BOOLEAN && t->element <= CIL_E_R8) || t->element == CIL_E_I || t->element == CIL_E_U;
     if (number) return bind_number(b, n, t);
+    if (t->element == CIL_E_VALUETYPE && cil_type_is(b->im, t->token, "System.Decimal")) return bind_decimal(b, n, t);
     if (t->element == CIL_E_VALUETYPE) return bind_enum(b, n, t);
     bool is_struct = t->element == CIL_E_GENERICINST && t->generic_is_value;
     if (is_struct || t->element == CIL_E_VAR || t->element == CIL_E_MVAR || t->element == CIL_E_TYPEDBYREF) {
-        return mismatch(b, n, t, "only primitive types (decimal is none), strings, enums and null can be compared");
+        return mismatch(b, n, t, "only primitive types, decimals, strings, enums and null can be compared");
     }
     if (t->byref) return mismatch(b, n, t, "a reference to a reference cannot be compared");
     if (t->element == CIL_E_STRING) return bind_string(b, n, t);
@@ -405,7 +419,8 @@ static bool bind_path(const binder *b, query_node *n, size_t head)
     there.method = 0;
     there.sig = (cil_method_sig){.param_count = 0};
     if (!bind_value(&there, n, &end.type)) return false;
-    n->members[n->member_count - 1].size = (uint8_t)cil_element_size(n->element);
+    n->members[n->member_count - 1].size =
+        n->element == CIL_E_VALUETYPE ? QUERY_DECIMAL_SIZE : (uint8_t)cil_element_size(n->element);
     return true;
 }
 

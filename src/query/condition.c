@@ -182,6 +182,7 @@ static void set_value(query_node *n, const operand *o)
     n->i = o->literal.i;
     n->u = o->literal.u;
     n->f = o->literal.f;
+    n->decimal = o->literal.decimal;
     n->text = o->literal.text;
     n->text_units = o->literal.text_units;
 }

@@ -123,14 +123,64 @@ static bool integer_number(query_source *s, bool negative, query_node *node)
     return true;
 }
 
+/* ---- decimals --------------------------------------------------------------------------------------------------- */
+
+#define SCALE_MOST 28
+
+/* v * 10 + digit, in 96 bits. */
+static bool shift_in(query_decimal *d, unsigned digit_of)
+{
+    const unsigned __int128 v = ((unsigned __int128)d->high << 64 | d->low) * 10 + digit_of;
+    if (v >> 96) return false;
+    d->low = (uint64_t)v;
+    d->high = (uint32_t)(v >> 64);
+    return true;
+}
+
+/* Digits up to `end`, with a fraction and an exponent. Zeros at the end of a fraction are left out. */
+static query_decimal decimal_of(const query_source *s, uint32_t end, bool negative)
+{
+    query_decimal d = {.negative = negative, .fits = true};
+    long scale = 0, zeros = 0;
+    bool fraction = false;
+    uint32_t i = s->at;
+    for (; i < end && d.fits; i++) {
+        const char c = s->text[i];
+        if (c == '_') continue;
+        if ((c | 0x20) == 'e') break;
+        if (c == '.') {
+            fraction = true;
+            continue;
+        }
+        zeros++;
+        scale += fraction;
+        if (c == '0' && fraction) continue;
+        for (; zeros > 1 && d.fits; zeros--)
+            d.fits = shift_in(&d, 0);
+        zeros = 0;
+        d.fits = d.fits && shift_in(&d, (unsigned)(c - '0'));
+    }
+    scale -= zeros;
+    if (i < end) scale -= strtol(s->text + i + 1, NULL, 10);
+    for (; scale < 0 && d.fits && (d.low || d.high); scale++)
+        d.fits = shift_in(&d, 0);
+    d.fits = d.fits && scale <= SCALE_MOST;
+    d.scale = d.fits && scale > 0 ? (uint8_t)scale : 0;
+    return d;
+}
+
 static bool number(query_source *s, query_node *node)
 {
     bool negative = char_at(s, s->at) == '-';
     if (negative || char_at(s, s->at) == '+') s->at++;
     bool based = char_at(s, s->at) == '0' && strchr("xXbB", char_at(s, s->at + 1)) && char_at(s, s->at + 1);
     uint32_t end = based ? 0 : float_end(s);
+    const query_decimal decimal = decimal_of(s, end, negative);
     bool ok = end ? float_number(s, end, negative, node) : integer_number(s, negative, node);
     if (!ok) return false;
+    const uint64_t whole = node->value_kind == QUERY_INT ? (uint64_t)node->i : node->u;
+    node->decimal =
+        end ? decimal : (query_decimal){.low = negative ? 0 - whole : whole, .negative = negative, .fits = true};
     char c = char_at(s, s->at);
     if (query_name_char(c) || c == '.') {
         return query_error(s->e, s->at, "'%c' does not belong to a number; write 1000, 0xFF, 1.5e3 or 10UL",

@@ -85,7 +85,24 @@ unsigned query_nearest_list(const query_nearest *n, const char **names);
 typedef enum query_op { QUERY_EQ, QUERY_NE, QUERY_LT, QUERY_LE, QUERY_GT, QUERY_GE } query_op;
 typedef enum query_node_kind { QUERY_AND, QUERY_OR, QUERY_NOT, QUERY_COMPARE } query_node_kind;
 /* bool, char and enum: INT or UINT */
-typedef enum query_value_kind { QUERY_NULL, QUERY_INT, QUERY_UINT, QUERY_FLOAT, QUERY_TEXT } query_value_kind;
+typedef enum query_value_kind {
+    QUERY_NULL,
+    QUERY_INT,
+    QUERY_UINT,
+    QUERY_FLOAT,
+    QUERY_TEXT,
+    QUERY_DECIMAL
+} query_value_kind;
+
+#define QUERY_DECIMAL_SIZE 16u
+/* A number as System.Decimal has it: 96 bits, divided by ten so many times. */
+typedef struct query_decimal {
+    uint64_t low;
+    uint32_t high;
+    uint8_t scale; /* up to 28 */
+    bool negative;
+    bool fits; /* false: it has too many digits for one */
+} query_decimal;
 
 /*
  * One step from an object to what it refers to. FIELD: of a type that is the object's own or a base of it. COUNT: such
@@ -122,12 +139,13 @@ typedef struct query_node {
     int64_t i;
     uint64_t u;
     double f;
-    const uint16_t *text; /* TEXT: UTF-16, text_units long */
+    query_decimal decimal; /* of every number */
+    const uint16_t *text;  /* TEXT: UTF-16, text_units long */
     uint32_t text_units;
     const char *name; /* an identifier that must be an enum member, or NULL; NULL once it is bound */
     /* Filled by query_condition_check, which also turns the value into what the argument compares with: FLOAT for R4
        and R8; INT (or UINT above INT64_MAX) for bool, char and enums; INT, UINT or FLOAT for other integers; TEXT or
-       NULL for strings; NULL for OBJECT. */
+       NULL for strings; NULL for OBJECT; DECIMAL for VALUETYPE, which is System.Decimal. */
     uint16_t index;        /* of the parameter in the signature */
     bool is_this;          /* not a parameter: the object that the method is called on */
     bool is_local;         /* not a parameter: `index` is a place in query_resolver.locals */

@@ -65,6 +65,7 @@ typedef enum wire_kind {
     WIRE_NOTICE_REVERTED,    /* PROBE* (ID only), TEXT: somebody else reverted them */
     WIRE_NOTICE_END,         /* TEXT: the process is ending */
     WIRE_NOTICE_PROGRESS, /* COUNT, TOTAL: methods; a request takes long and goes on. TEXT: it waits for another one */
+    WIRE_NOTICE_TYPES,    /* TYPE*: of exceptions that were thrown */
 } wire_kind;
 
 typedef enum wire_tag {

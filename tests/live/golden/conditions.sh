@@ -40,6 +40,16 @@ holds Values.Int64 'value < -9223372036854775807' -1 '[-9223372036854775808]'
 holds Values.Double 'value > 0.5' 0.5 '[0.75]' NaN '[Infinity]'
 holds Values.Double 'value == 0.1' '[0.1]' 0.2
 holds Values.Single 'value <= 1.5' '[1.5]' 1.6
+holds Values.Decimal 'value > 12.5' 12.5 12.49 '[12.51]' -13 '[79228162514264337593543950335]' 0.0000000000000000000000000001
+holds Values.Decimal 'value == 0.1' '[0.1]' '[0.10]' 0.11 '-0.1'
+holds Values.Decimal 'value < -0.0000000000000000000000000002' '[-0.0000000000000000000000000003]' 0 '[-79228162514264337593543950335]' 5
+holds Values.Decimal 'value >= 79228162514264337593543950335.0' '[79228162514264337593543950335]' 7922816251426433759354395033.5
+holds Values.Decimal 'value != 0 && value <= 1e3' 0.00 '[1000.000]' 1000.001 '[-1]'
+holds Values.Decimal 'value > 12.5' 12.5 12.49 '[12.51]' -13 '[79228162514264337593543950335]' 0.0000000000000000000000000001
+holds Values.Decimal 'value == 0.1' '[0.1]' '[0.10]' 0.11 -0.1
+holds Values.Decimal 'value < -0.0000000000000000000000000002' '[-0.0000000000000000000000000003]' 0 '[-79228162514264337593543950335]' 5
+holds Values.Decimal 'value >= 79228162514264337593543950335.0' '[79228162514264337593543950335]' 7922816251426433759354395033.5
+holds Values.Decimal 'value != 0 && value <= 1e3' 0.00 '[1000.000]' 1000.001 '[-1]'
 holds Values.Boolean 'value' '[true]' false
 holds Values.Boolean '!value' true '[false]'
 holds Values.Boolean 'value == false' true '[false]'
@@ -216,13 +226,13 @@ wrong 'value == Purple' Values.Colour <<'EOF'
 !   value == Purple
 !            ^
 EOF
-wrong 'value == 5' Values.Decimal <<'EOF'
-! rejit: condition: column 10: 'value' is decimal; only primitive types (decimal is none), strings, enums and null can be compared
-!   value == 5
+wrong 'value == "5"' Values.Decimal <<'EOF'
+! rejit: condition: column 10: 'value' is decimal; compare it with a number
+!   value == "5"
 !            ^
 EOF
 wrong 'value == 5' Values.NullableInt32 <<'EOF'
-! rejit: condition: column 10: 'value' is int?; only primitive types (decimal is none), strings, enums and null can be compared
+! rejit: condition: column 10: 'value' is int?; only primitive types, decimals, strings, enums and null can be compared
 !   value == 5
 !            ^
 EOF

@@ -37,6 +37,60 @@ static probe_op with_float(uint8_t element, probe_compare op, double f)
                       .slot = SLOT(0),      .how = PRIMITIVE,       .f = f};
 }
 
+static bool holds(const event *v, probe_op op);
+static void expect_order(const event *v, probe_op op, int order);
+
+#define DECIMAL(negative, scale, high, low)                                 \
+    (probe_decimal)                                                         \
+    {                                                                       \
+        (uint32_t)(negative) << 31 | (uint32_t)(scale) << 16, (high), (low) \
+    }
+
+/* Of an argument (a piece behind the slot), and of a member (in the slot, with its state behind it). */
+static void expect_decimals(probe_decimal value, probe_decimal literal, int order)
+{
+    event v = {.slot = {offsetof(event, blob) | (uint64_t)(sizeof(wire_piece) + sizeof value) << 32}};
+    const wire_piece piece = {.type = 8, .length = sizeof value, .copied = sizeof value};
+    probe_op op = {.kind = PROBE_OP_COMPARE,
+                   .literal = PROBE_DECIMAL,
+                   .element = WIRE_E_VALUETYPE,
+                   .slot = SLOT(0),
+                   .how = WIRE_TYPED,
+                   .decimal = &literal};
+    memcpy(v.blob, &piece, sizeof piece);
+    memcpy((uint8_t *)v.blob + sizeof piece, &value, sizeof value);
+    expect_order(&v, op, order);
+    op.how = WIRE_PRIMITIVE;
+    op.path = 1;
+    op.slot = offsetof(event, blob);
+    memcpy(v.blob, &value, sizeof value);
+    v.blob[2] = PROBE_PATH_VALUE;
+    expect_order(&v, op, order);
+    v.blob[2] = PROBE_PATH_NONE;
+    op.compare = PROBE_NE;
+    assert_true(holds(&v, op));
+    op.compare = PROBE_EQ;
+    assert_false(holds(&v, op));
+}
+
+static void decimals_compare_as_numbers(void **state)
+{
+    (void)state;
+    const probe_decimal most = DECIMAL(0, 0, UINT32_MAX, UINT64_MAX), least = DECIMAL(1, 0, UINT32_MAX, UINT64_MAX);
+    expect_decimals(DECIMAL(0, 1, 0, 125), DECIMAL(0, 2, 0, 1250), 0);  /* 12.5, 12.50 */
+    expect_decimals(DECIMAL(0, 2, 0, 1251), DECIMAL(0, 1, 0, 125), 1);  /* 12.51, 12.5 */
+    expect_decimals(DECIMAL(1, 1, 0, 125), DECIMAL(0, 1, 0, 125), -1);  /* -12.5, 12.5 */
+    expect_decimals(DECIMAL(1, 2, 0, 1251), DECIMAL(1, 1, 0, 125), -1); /* -12.51, -12.5 */
+    expect_decimals(DECIMAL(1, 4, 0, 0), DECIMAL(0, 0, 0, 0), 0);       /* -0.0000, 0 */
+    expect_decimals(DECIMAL(0, 28, 0, 1), DECIMAL(0, 0, 0, 0), 1);      /* 1e-28, 0 */
+    expect_decimals(most, DECIMAL(0, 28, UINT32_MAX, UINT64_MAX), 1);   /* 7.9e28, 7.9 */
+    expect_decimals(DECIMAL(0, 28, UINT32_MAX, UINT64_MAX), most, -1);
+    expect_decimals(most, least, 1);
+    expect_decimals(least, least, 0);
+    expect_decimals(DECIMAL(0, 0, 1, 0), DECIMAL(0, 0, 0, UINT64_MAX), 1);                   /* 2^64, 2^64 - 1 */
+    expect_decimals(DECIMAL(0, 28, 0x204FCE5E, 0x3E25026110000000), DECIMAL(0, 0, 0, 1), 0); /* 1 with 28 zeros */
+}
+
 static bool holds(const event *v, probe_op op)
 {
     return probe_condition(&op, 1, &v->head);
@@ -303,6 +357,7 @@ static void steps_beyond_the_limit_are_not_taken(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(decimals_compare_as_numbers),
         cmocka_unit_test(signed_integers_compare_as_numbers),
         cmocka_unit_test(unsigned_integers_compare_as_numbers),
         cmocka_unit_test(the_largest_numbers_do_not_overflow),

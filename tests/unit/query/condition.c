@@ -30,6 +30,10 @@ static void put_value(const query_node *n, buf_t *out)
     case QUERY_INT: buf_printf(out, "%s%lld", n->is_bool ? "bool:" : "", (long long)n->i); break;
     case QUERY_UINT: buf_printf(out, "%lluu", (unsigned long long)n->u); break;
     case QUERY_FLOAT: buf_printf(out, "%.17gf", n->f); break;
+    case QUERY_DECIMAL:
+        buf_printf(out, "%s%llx:%llx/%um", n->decimal.negative ? "-" : "", (unsigned long long)n->decimal.high,
+                   (unsigned long long)n->decimal.low, n->decimal.scale);
+        break;
     case QUERY_TEXT:
         buf_u8(out, '\'');
         text_utf16_to_utf8(out, n->text, n->text_units);
@@ -266,6 +270,17 @@ static const struct {
     {NUMBERS, "r4 > 1", "r4>1f [8:0c]"},
     {NUMBERS, "r8 < 18446744073709551615", "r8<1.8446744073709552e+19f [9:0d]"},
     {NUMBERS, "i == 0 && u == 0", "(and i==0 [10:18] u==0 [11:19])"},
+    {REFUSED, "price > 1", "price>0:1/0m [1:11]"},
+    {REFUSED, "price > -12.50", "price>-0:7d/1m [1:11]"},
+    {REFUSED, "price > 0.1f", "price>0:1/1m [1:11]"},
+    {REFUSED, "price > 1_000.000_1", "price>0:989681/4m [1:11]"},
+    {REFUSED, "price > 1.5e3", "price>0:5dc/0m [1:11]"},
+    {REFUSED, "price > 100.00", "price>0:64/0m [1:11]"},
+    {REFUSED, "price > 0.00", "price>0:0/0m [1:11]"},
+    {REFUSED, "price > 15e-28", "price>0:f/28m [1:11]"},
+    {REFUSED, "price > 79228162514264337593543950335.0", "price>ffffffff:ffffffffffffffff/0m [1:11]"},
+    {REFUSED, "price > 18446744073709551615", "price>0:ffffffffffffffff/0m [1:11]"},
+    {REFUSED, "price > -0x10", "price>-0:10/0m [1:11]"},
     {OTHERS, "flag", "flag==bool:1 [0:02]"},
     {OTHERS, "!flag", "(not flag==bool:1 [0:02])"},
     {OTHERS, "flag != true", "flag!=bool:1 [0:02]"},
@@ -320,7 +335,7 @@ static void conditions_are_bound(void **state)
     }
 }
 
-#define KINDS "only primitive types (decimal is none), strings, enums and null can be compared"
+#define KINDS "only primitive types, decimals, strings, enums and null can be compared"
 
 static const struct {
     const char *method, *condition;
@@ -356,7 +371,12 @@ static const struct {
     {OTHERS, "colour == 1.5", 10, "column 11: 'colour' is Colour; compare it with one of its members or a number"},
     {OTHERS, "colour", 0, "column 1: 'colour' is Colour; compare it with one of its members or a number"},
     {REFUSED, "maybe == null", 9, "column 10: 'maybe' is int?; " KINDS},
-    {REFUSED, "price > 1", 0, "column 1: the type decimal of 'price' is not loaded yet; its values cannot be compared"},
+    {REFUSED, "price == null", 9, "column 10: 'price' is decimal; it is never null"},
+    {REFUSED, "price", 0, "column 1: 'price' is decimal; only a bool stands alone; write a comparison"},
+    {REFUSED, "price == 'x'", 9, "column 10: 'price' is decimal; compare it with a number"},
+    {REFUSED, "price > 79228162514264337593543950336.0", 8,
+     "column 9: 'price' is decimal; this number has more digits than it can have"},
+    {REFUSED, "price > 1e-29", 8, "column 9: 'price' is decimal; this number has more digits than it can have"},
     {REFUSED, "result == 0", 0, "column 1: 'result' is an out parameter: it has no value yet when the call begins"},
     {REFUSED, "text == 'x'", 8, "column 9: 'text' is ref string; a reference to a reference cannot be compared"},
     {REFUSED, "pointer == 'x'", 11, "column 12: 'pointer' is int*; compare it with a number"},
