@@ -84,10 +84,9 @@ static void *put(uint8_t **at, const void *what, size_t size)
 
 static size_t literal_size(const probe_op *op)
 {
-    return op->kind != PROBE_OP_COMPARE   ? 0
-           : op->literal == PROBE_TEXT    ? op->units * sizeof(uint16_t)
-           : op->literal == PROBE_DECIMAL ? sizeof *op->decimal
-                                          : 0;
+    if (op->kind != PROBE_OP_COMPARE && op->kind != PROBE_OP_DECIDED) return 0;
+    if (op->literal == PROBE_DECIMAL) return sizeof *op->decimal;
+    return op->literal == PROBE_TEXT ? op->units * sizeof(uint16_t) : 0;
 }
 
 /* Paths and their steps first, then the condition's steps and their texts. */
@@ -108,9 +107,11 @@ static bool keep_condition(eng_descriptor *d, const probe *as)
         paths[i].steps = put(&at, as->paths[i].steps, paths[i].count * sizeof(probe_step));
     probe_op *ops = put(&at, as->ops, as->op_count * sizeof *ops);
     for (unsigned i = 0; i < as->op_count; i++)
-        if (ops[i].literal == PROBE_DECIMAL) ops[i].decimal = put(&at, as->ops[i].decimal, literal_size(&ops[i]));
+        if (literal_size(&ops[i]) && ops[i].literal == PROBE_DECIMAL)
+            ops[i].decimal = put(&at, as->ops[i].decimal, literal_size(&ops[i]));
     for (unsigned i = 0; i < as->op_count; i++) /* behind what must be aligned */
-        if (ops[i].literal == PROBE_TEXT) ops[i].text = put(&at, as->ops[i].text, literal_size(&ops[i]));
+        if (literal_size(&ops[i]) && ops[i].literal == PROBE_TEXT)
+            ops[i].text = put(&at, as->ops[i].text, literal_size(&ops[i]));
     d->probe.paths = paths;
     d->probe.ops = ops;
     return true;
@@ -168,6 +169,7 @@ void eng_probe_become(probe *p, probe *other)
     p->root = other->root;
     p->into = other->into;
     p->levels = other->levels;
+    p->late = other->late;
     p->id = other->id;
     p->slow = other->slow;
     __atomic_store_n(&p->ops, other->ops, __ATOMIC_SEQ_CST);

@@ -162,14 +162,23 @@ static weave_value *add(plan *p, weave_what what, uint32_t index, const char *na
 }
 
 /* The result of the call as a whole: T of Task<T>. Its slot is the last one. */
-static void add_completion(plan *p, const cil_method_sig *sig)
+static void add_completion(plan *p, const cil_method_sig *sig, bool hidden)
 {
     cil_type result;
-    if (!p->async.has_result || p->told_count >= VALUES_MOST || !cil_type_read(sig->ret.args, &result)) return;
+    if (p->completes || !p->async.has_result || p->told_count >= VALUES_MOST || !cil_type_read(sig->ret.args, &result))
+        return;
     eng_value *told = &p->told[p->told_count++];
-    *told = (eng_value){.name = "return", .type_name = type_text(p, result.whole), .what = (uint32_t)WEAVE_RESULT};
+    *told = (eng_value){
+        .name = "return", .type_name = type_text(p, result.whole), .what = (uint32_t)WEAVE_RESULT, .hidden = hidden};
     p->completion = (weave_value){.what = WEAVE_COMPLETION};
     p->completes = place(p, &p->completion, told);
+}
+
+static const weave_value *add_result(plan *p, const cil_method_sig *sig, bool hidden)
+{
+    if (!p->async.move_next) return add(p, WEAVE_RESULT, 0, "return", sig->ret.whole, hidden);
+    add_completion(p, sig, hidden);
+    return p->completes ? &p->completion : NULL;
 }
 
 static const weave_value *value_of(const plan *p, weave_what what, uint32_t index, uint32_t of)
@@ -181,10 +190,18 @@ static const weave_value *value_of(const plan *p, weave_what what, uint32_t inde
 
 static const weave_value *root_of(const plan *p, const query_node *n)
 {
-    if (n->is_this) return value_of(p, WEAVE_THIS, 0, 0);
-    if (!n->is_local) return value_of(p, WEAVE_ARGUMENT, n->index, 0);
-    const eng_named *named = &p->named[n->index];
-    return value_of(p, named->what, named->index, named->of);
+    const eng_named *named = &p->named[n->root == QUERY_LOCAL ? n->index : 0];
+    switch (n->root) {
+    case QUERY_ARGUMENT: return value_of(p, WEAVE_ARGUMENT, n->index, 0);
+    case QUERY_THIS: return value_of(p, WEAVE_THIS, 0, 0);
+    case QUERY_LOCAL: return value_of(p, named->what, named->index, named->of);
+    case QUERY_RESULT:
+        if (p->async.move_next) return p->completes ? &p->completion : NULL;
+        return value_of(p, WEAVE_RESULT, 0, 0);
+    case QUERY_EXCEPTION:
+    case QUERY_ELAPSED: break;
+    }
+    return NULL;
 }
 
 static bool is_hidden(const plan *p, uint16_t slot)
@@ -211,16 +228,16 @@ static probe_step step_of(eng *g, const query_member *m)
                         .other = m->other_rid ? CIL_TOKEN(CIL_FIELD, m->other_rid) : 0};
 }
 
-/* From the object in v's slot to what the condition compares. */
+/* From the object in v's slot (NULL: the exception) to what the condition compares. */
 static bool add_path(eng *g, plan *p, const weave_value *v, const query_node *n, err_t *e)
 {
-    if (v->how != WEAVE_OBJECT)
+    if (v && v->how != WEAVE_OBJECT)
         return err_set(e, ERR_USAGE, n->column, "'%s' is no reference here: its members cannot be compared",
                        n->argument);
     if (p->path_count == PROBE_PATHS_MOST)
         return err_set(e, ERR_USAGE, n->column, "the condition looks at members more than %u times", PROBE_PATHS_MOST);
     probe_path *path = &p->paths[p->path_count];
-    *path = (probe_path){.from = v->slot,
+    *path = (probe_path){.from = v ? v->slot : PROBE_FROM_EXCEPTION,
                          .to = (uint16_t)p->slot,
                          .element = (uint8_t)n->element,
                          .count = (uint8_t)n->member_count,
@@ -247,16 +264,20 @@ static bool add_for_condition(eng *g, plan *p, const cil_method_sig *sig, const 
         return (!n->left || add_for_condition(g, p, sig, n->left, e)) &&
                (!n->right || add_for_condition(g, p, sig, n->right, e));
     }
+    if (n->root == QUERY_ELAPSED) return true;
+    if (n->root == QUERY_EXCEPTION) return !n->member_count || add_path(g, p, NULL, n, e);
     const weave_value *v = root_of(p, n);
-    if (!v && n->is_this)
+    if (!v && n->root == QUERY_RESULT)
+        v = add_result(p, sig, true);
+    else if (!v && n->root == QUERY_THIS)
         v = add(p, WEAVE_THIS, 0, "this", (cil_blob){0}, true);
-    else if (!v && n->is_local)
+    else if (!v && n->root == QUERY_LOCAL)
         v = add_named(p, n->index, true);
-    else if (!v && n->index < sig->param_count)
+    else if (!v && n->root == QUERY_ARGUMENT && n->index < sig->param_count)
         v = add(p, WEAVE_ARGUMENT, n->index, query_parameter_name(p->out, &p->module->image, p->rid, n->index),
                 sig->params[n->index].whole, true);
-    if (!v) return err_set(e, ERR_USAGE, n->column, "the argument '%s' cannot be read", n->argument);
-    if (v->at_leave && !p->at)
+    if (!v) return err_set(e, ERR_USAGE, n->column, "'%s' cannot be read", n->argument);
+    if (v->at_leave && !p->at && n->root != QUERY_RESULT)
         return err_set(e, ERR_USAGE, n->column, "'%s' has no value yet when the method is entered", n->argument);
     return !n->member_count || add_path(g, p, v, n, e);
 }
@@ -266,7 +287,8 @@ static bool is_compared(const plan *p, const query_node *n, uint16_t slot)
 {
     if (n->kind != QUERY_COMPARE)
         return (n->left && is_compared(p, n->left, slot)) || (n->right && is_compared(p, n->right, slot));
-    return !n->member_count && root_of(p, n)->slot == slot;
+    const weave_value *v = n->member_count ? NULL : root_of(p, n);
+    return v && v->slot == slot;
 }
 
 static const probe_path *path_of(const plan *p, const query_node *n)
@@ -281,13 +303,26 @@ static void compile_operand(const plan *p, const query_node *n, probe_op *op)
 {
     const probe_path *path = path_of(p, n);
     const weave_value *v = root_of(p, n);
-    op->kind = PROBE_OP_COMPARE;
+    op->kind = n->root == QUERY_EXCEPTION ? PROBE_OP_DECIDED : PROBE_OP_COMPARE;
     op->compare = (uint8_t)n->op; /* the two enumerations run alike */
     op->element = (uint8_t)n->element;
     op->path = path != NULL;
-    op->slot = path ? path->to : v->slot;
-    op->how = (uint8_t)wire_how_of(v->how);
+    op->slot = path ? path->to : v ? v->slot : (uint16_t)offsetof(wire_event, elapsed);
+    op->how = (uint8_t)(v ? wire_how_of(v->how) : WIRE_PRIMITIVE);
+    op->when = n->root == QUERY_RESULT ? PROBE_RETURNED : PROBE_ALWAYS;
     if (path) op->how = n->element == CIL_E_STRING || n->element == CIL_E_OBJECT ? WIRE_OBJECT : WIRE_PRIMITIVE;
+}
+
+/* exception != null; the other way round with a step more. */
+static bool compile_threw(const query_node *n, probe_op *ops, uint32_t *count, err_t *e)
+{
+    ops[*count - 1].kind = PROBE_OP_THREW;
+    if (n->op == QUERY_NE) return true;
+    if (*count == PROBE_OPS_MOST)
+        return err_set(e, ERR_USAGE, n->column, "the condition is too long: at most %u comparisons and operators",
+                       PROBE_OPS_MOST);
+    ops[(*count)++] = (probe_op){.kind = PROBE_OP_NOT};
+    return true;
 }
 
 /* The tree in postfix order. */
@@ -306,6 +341,7 @@ static bool compile(const plan *p, const query_node *n, arena *memory, probe_op 
     case QUERY_NOT: op->kind = PROBE_OP_NOT; return true;
     case QUERY_COMPARE: break;
     }
+    if (n->root == QUERY_EXCEPTION && !n->member_count) return compile_threw(n, ops, count, e);
     compile_operand(p, n, op);
     switch (n->value_kind) {
     case QUERY_NULL: op->literal = PROBE_NULL; return true;
@@ -315,7 +351,7 @@ static bool compile(const plan *p, const query_node *n, arena *memory, probe_op 
         return true;
     case QUERY_UINT:
         op->literal = PROBE_UINT;
-        op->u = n->u;
+        op->u = n->root == QUERY_ELAPSED ? probe_ticks(n->u) : n->u;
         return true;
     case QUERY_FLOAT:
         op->literal = PROBE_FLOAT;
@@ -379,9 +415,24 @@ static bool add_condition(eng *g, plan *p, const cil_method_sig *sig, const quer
     d->ops = arena_copy(p->scratch, ops, count * sizeof *ops);
     if (!d->ops) return err_set(e, ERR_MEMORY, -1, "out of memory");
     d->op_count = (uint8_t)count;
+    d->late = query_is_late(bound);
     d->paths = p->paths;
     d->path_count = (uint8_t)p->path_count;
     return true;
+}
+
+static const query_end *find_end(eng *g, const plan *p, const cil_method_sig *sig, query_end *out)
+{
+    eng_module *core = eng_module_of_assembly(g, "System.Private.CoreLib");
+    *out = (query_end){.result = sig->ret, .has_members = !p->async.move_next};
+    if (p->async.move_next)
+        out->has_result = p->async.has_result && cil_type_read(sig->ret.args, &out->result);
+    else
+        out->has_result = sig->ret.element != CIL_E_VOID || sig->ret.byref;
+    if (!core || !eng_module_open(g, core)) return NULL;
+    out->core = &core->image;
+    out->exception_rid = eng_type_named(&core->image, "System", "Exception");
+    return out;
 }
 
 /* What can be named at a place, behind the arguments that the method has itself. */
@@ -427,9 +478,12 @@ static bool plan_values(eng *g, plan *p, const eng_wish *wish, const eng_place *
     if (!find_names(g, p, at, e)) return false;
     add_values(p, &sig, r);
     add_names(p, r->want);
-    if (!add_condition(g, p, &sig, condition ? wish->condition : NULL, d, e)) return false;
-    if (p->async.move_next && r->verb == WIRE_WATCH && r->want & WIRE_WANT_RESULT) add_completion(p, &sig);
-    return true;
+    if (p->async.move_next && r->verb == WIRE_WATCH && r->want & WIRE_WANT_RESULT) add_completion(p, &sig, false);
+    query_end end;
+    if (condition && (r->verb == WIRE_WATCH || r->verb == WIRE_STAT)) p->names.end = find_end(g, p, &sig, &end);
+    const bool ok = add_condition(g, p, &sig, condition ? wish->condition : NULL, d, e);
+    p->names.end = NULL;
+    return ok;
 }
 
 static weave_value *keep_values(const weave_value *values, uint32_t count)
@@ -488,7 +542,9 @@ static bool plan_layers(eng *g, plan *p, const eng_wish *wish, eng_target t, pro
     d->root = !t.callee;
     d->into = t.into;
     d->levels = (uint8_t)RJ_MIN(r->levels, 254u);
-    layers->own.calls = p->async.move_next ? calls_for_async(condition) : calls_for(r->verb, condition);
+    const bool early = condition && !d->late;
+    layers->own.calls = p->async.move_next ? calls_for_async(early) : calls_for(r->verb, early);
+    if (d->late && !p->async.move_next) layers->own.calls.note = ADDRESS(probe_note); /* exceptions are looked at */
     if ((p->async.move_next && r->verb == WIRE_STAT) || t.callee) layers->own.calls.note = 0;
     layers->body.calls = calls_for_body();
     layers->body_rid = p->async.move_next;

@@ -121,9 +121,22 @@ const probe_exception *probe_noted(const probe_thread *t, const probe_frame *f)
     return x->turn == f->exception_turn ? x : NULL;
 }
 
+/* Of a condition that looks at the end of a call. Where nobody can tell, that is counted. */
+static bool holds_at_end(const probe_thread *t, probe_frame *f, wire_event_kind kind)
+{
+    const probe *p = f->probe;
+    f->event.kind = (uint8_t)kind;
+    if (p->path_count && probe_paths_undecided(p, &f->event)) {
+        p->sink->slot[t->index].dropped += kind != WIRE_EV_MARK;
+        return false;
+    }
+    return probe_condition(p->ops, p->op_count, &f->event);
+}
+
 void probe_emit(probe_thread *t, probe_frame *f, wire_event_kind kind, uint32_t tid, const probe_exception *x)
 {
     const probe *p = f->probe;
+    if (__builtin_expect(p->late, 0) && !holds_at_end(t, f, kind)) return;
     bool threw = kind == WIRE_EV_THROW;
     if (p->verb == WIRE_STAT)
         probe_stat_add(p->sink, t->index, p, f->event.elapsed, threw);
@@ -196,6 +209,15 @@ void probe_note_for(probe_thread *t, probe_frame *f, uint8_t *exception)
     f->exception_turn = x->turn;
 }
 
+/* Nobody may catch it: then no second pass comes, and this is the last that is heard of the call. */
+static void note(probe_thread *t, probe_frame *f, uint8_t *exception, uint64_t now)
+{
+    probe_note_for(t, f, exception);
+    f->event.elapsed = now - f->event.start;
+    if (f->event.elapsed < f->probe->slow) return;
+    if (!f->probe->late || holds_at_end(t, f, WIRE_EV_MARK)) write_event(t, f, WIRE_EV_MARK, t->tid, probe_noted(t, f));
+}
+
 void probe_note(wire_event *tok, uint8_t *exception)
 {
     uint64_t now = probe_now();
@@ -203,11 +225,9 @@ void probe_note(wire_event *tok, uint8_t *exception)
     probe_frame *f = probe_frame_of(tok);
     if (!t) return;
     const bool told = f->probe->verb == WIRE_WATCH || f->tree == f; /* of a trace: the root's own */
-    if (probe_in(t, f->probe->sink) && told && f->stage != PROBE_SETTLED) {
-        probe_note_for(t, f, exception);
-        /* Nobody may catch it: then no second pass comes, and this is the last that is heard of the call. */
-        tok->elapsed = now - tok->start;
-        if (tok->elapsed >= f->probe->slow) write_event(t, f, WIRE_EV_MARK, t->tid, probe_noted(t, f));
+    if (probe_in(t, f->probe->sink) && f->stage != PROBE_SETTLED) {
+        if (f->probe->late) probe_follow_exception(f, exception);
+        if (told) note(t, f, exception, now);
     }
     probe_out(t);
 }

@@ -152,8 +152,39 @@ static bool text_equal(const wire_piece *p, const probe_op *op)
     return memcmp(p + 1, op->text, (size_t)chars * 2) == 0;
 }
 
+static bool compare_number(const probe_op *op, const uint8_t *value)
+{
+    number literal = op->literal == PROBE_INT    ? of_signed(op->i)
+                     : op->literal == PROBE_UINT ? of_unsigned(op->u)
+                                                 : of_float(op->f);
+    return holds(op->compare, order(load(op->element, value), literal));
+}
+
+static uint32_t size_of(uint8_t element)
+{
+    switch (element) {
+    case WIRE_E_BOOLEAN:
+    case WIRE_E_I1:
+    case WIRE_E_U1: return 1;
+    case WIRE_E_CHAR:
+    case WIRE_E_I2:
+    case WIRE_E_U2: return 2;
+    case WIRE_E_I4:
+    case WIRE_E_U4:
+    case WIRE_E_R4: return 4;
+    default: return 8;
+    }
+}
+
+static bool threw(const wire_event *event)
+{
+    return event->kind == WIRE_EV_THROW || event->kind == WIRE_EV_MARK;
+}
+
 static bool compare(const probe_op *op, const wire_event *event)
 {
+    if (op->when == PROBE_RETURNED && event->kind != WIRE_EV_RETURN) return false;
+    if (op->when == PROBE_THREW && !threw(event)) return false;
     const uint8_t *value = (const uint8_t *)event + op->slot;
     if (op->path && op->how == WIRE_PRIMITIVE && value[probe_path_room(op->element)] != PROBE_PATH_VALUE)
         return op->compare == PROBE_NE;
@@ -173,10 +204,28 @@ static bool compare(const probe_op *op, const wire_event *event)
         memcpy(bytes, p + 1, RJ_MIN(p->copied, 8u));
         value = bytes;
     }
-    number literal = op->literal == PROBE_INT    ? of_signed(op->i)
-                     : op->literal == PROBE_UINT ? of_unsigned(op->u)
-                                                 : of_float(op->f);
-    return holds(op->compare, order(load(op->element, value), literal));
+    return compare_number(op, value);
+}
+
+static bool live_text_is(const probe_op *op, const uint8_t *string)
+{
+    uint32_t length; /* of a string: behind its type; its characters follow */
+    memcpy(&length, string + 8, sizeof length);
+    return length == op->units && op->text && memcmp(string + 12, op->text, (size_t)op->units * 2) == 0;
+}
+
+bool probe_compare_live(const probe_op *op, const uint8_t *at)
+{
+    const bool is_object = op->element == WIRE_E_STRING || op->element == WIRE_E_OBJECT;
+    const uint8_t *object = NULL;
+    uint8_t bytes[8] = {0};
+    if (at && is_object) memcpy(&object, at, sizeof object);
+    if (op->literal == PROBE_NULL) return (object == NULL) == (op->compare == PROBE_EQ);
+    if (!at || (is_object && !object)) return op->compare == PROBE_NE;
+    if (op->literal == PROBE_TEXT) return (object && live_text_is(op, object)) == (op->compare == PROBE_EQ);
+    if (op->literal == PROBE_DECIMAL) return holds(op->compare, order_decimal(at, sizeof(probe_decimal), op->decimal));
+    memcpy(bytes, at, size_of(op->element));
+    return compare_number(op, bytes);
 }
 
 bool probe_condition(const probe_op *ops, uint32_t count, const wire_event *event)
@@ -187,6 +236,10 @@ bool probe_condition(const probe_op *ops, uint32_t count, const wire_event *even
         const probe_op *op = &ops[i];
         if (op->kind == PROBE_OP_COMPARE) {
             stack[n++] = compare(op, event);
+        } else if (op->kind == PROBE_OP_THREW) {
+            stack[n++] = threw(event);
+        } else if (op->kind == PROBE_OP_DECIDED) {
+            stack[n++] = threw(event) && ((const uint8_t *)event)[op->slot];
         } else if (op->kind == PROBE_OP_NOT && n >= 1) {
             stack[n - 1] = !stack[n - 1];
         } else if (n >= 2) {

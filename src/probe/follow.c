@@ -149,14 +149,21 @@ static probe_path_state put(probe_thread *t, probe_frame *f, const probe_path *p
     return PROBE_PATH_VALUE;
 }
 
+/* Where the path leads to; number: where a value that is computed is put. */
+static outcome walk(probe_path *p, uint64_t object, uint64_t *at, uint64_t *number)
+{
+    outcome o = object ? FOUND : NONE;
+    for (unsigned i = 0; o == FOUND && i < p->count; i++) {
+        if (i) object = word(*at);
+        o = object ? step(&p->steps[i], object, at, number) : NONE;
+    }
+    return o;
+}
+
 static void follow(probe_thread *t, probe_frame *f, probe_path *p, uint64_t object)
 {
     uint64_t at = 0, number = 0;
-    outcome o = object ? FOUND : NONE;
-    for (unsigned i = 0; o == FOUND && i < p->count; i++) {
-        if (i) object = word(at);
-        o = object ? step(&p->steps[i], object, &at, &number) : NONE;
-    }
+    const outcome o = walk(p, object, &at, &number);
     uint64_t state = o == NONE ? PROBE_PATH_NONE : o == UNDECIDED || !at ? PROBE_PATH_UNDECIDED : put(t, f, p, at);
     memcpy((uint8_t *)&f->event + p->to + probe_path_room(p->element), &state, 8);
 }
@@ -166,6 +173,31 @@ void probe_follow(probe_thread *t, probe_frame *f, int32_t slot, uint8_t *object
     const probe *p = f->probe;
     for (unsigned i = 0; i < p->path_count; i++)
         if (p->paths[i].from == slot) follow(t, f, &p->paths[i], (uint64_t)object);
+}
+
+static const probe_op *op_of(const probe *p, const probe_path *path)
+{
+    for (unsigned i = 0; i < p->op_count; i++)
+        if (p->ops[i].path && p->ops[i].slot == path->to) return &p->ops[i];
+    return NULL;
+}
+
+void probe_follow_exception(probe_frame *f, uint8_t *exception)
+{
+    const probe *p = f->probe;
+    for (unsigned i = 0; i < p->path_count; i++) {
+        probe_path *path = &p->paths[i];
+        const probe_op *op = path->from == PROBE_FROM_EXCEPTION ? op_of(p, path) : NULL;
+        uint64_t at = 0, number = 0, decided[2] = {0, PROBE_PATH_UNDECIDED};
+        if (!op) continue;
+        const outcome o = walk(path, (uint64_t)exception, &at, &number);
+        if (o != UNDECIDED && (o == NONE || at)) {
+            decided[0] = probe_compare_live(op, o == FOUND ? (const uint8_t *)at : NULL);
+            decided[1] = PROBE_PATH_VALUE;
+        }
+        memcpy((uint8_t *)&f->event + path->to, &decided[0], 8);
+        memcpy((uint8_t *)&f->event + path->to + probe_path_room(path->element), &decided[1], 8);
+    }
 }
 
 bool probe_only_followed(const probe *p, int32_t slot)

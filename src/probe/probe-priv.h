@@ -113,6 +113,13 @@ wire_event *probe_free_room(const probe_thread *t);
 
 /* The values at the ends of the paths from an object slot. Inside of probe_in. */
 void probe_follow(probe_thread *t, probe_frame *f, int32_t slot, uint8_t *object);
+/*
+ * The paths from an exception, decided at once: in its first pass frames of deeper calls lie behind this one, and there
+ * is no room for a picture.
+ */
+void probe_follow_exception(probe_frame *f, uint8_t *exception);
+/* Compares what lies at an address; NULL: null. */
+bool probe_compare_live(const probe_op *op, const uint8_t *at);
 bool probe_only_followed(const probe *p, int32_t slot);
 bool probe_paths_undecided(const probe *p, const wire_event *tok);
 typedef enum probe_verdict { PROBE_HOLDS, PROBE_FAILS, PROBE_UNDECIDED } probe_verdict;

@@ -18,7 +18,17 @@
 
 /* ---- conditions ------------------------------------------------------------------------------------------------- */
 
-typedef enum probe_op_kind { PROBE_OP_COMPARE, PROBE_OP_AND, PROBE_OP_OR, PROBE_OP_NOT } probe_op_kind;
+/* THREW: does an exception leave the call? DECIDED: a comparison with a member of that, made as it passed. */
+typedef enum probe_op_kind {
+    PROBE_OP_COMPARE,
+    PROBE_OP_AND,
+    PROBE_OP_OR,
+    PROBE_OP_NOT,
+    PROBE_OP_THREW,
+    PROBE_OP_DECIDED
+} probe_op_kind;
+/* When a comparison can hold at all: what it looks at is there. */
+typedef enum probe_when { PROBE_ALWAYS, PROBE_RETURNED, PROBE_THREW } probe_when;
 typedef enum probe_compare { PROBE_EQ, PROBE_NE, PROBE_LT, PROBE_LE, PROBE_GT, PROBE_GE } probe_compare;
 typedef enum probe_literal { PROBE_NULL, PROBE_INT, PROBE_UINT, PROBE_FLOAT, PROBE_TEXT, PROBE_DECIMAL } probe_literal;
 
@@ -40,6 +50,7 @@ typedef struct probe_op {
     uint16_t units;  /* TEXT: length in chars */
     uint8_t how;     /* wire_how of the slot */
     uint8_t path;    /* the slot is that of a path: whether there is a value stands behind it */
+    uint8_t when;    /* probe_when */
     union {
         int64_t i;
         uint64_t u;
@@ -89,6 +100,8 @@ typedef struct probe_step {
 #define PROBE_STEPS_MOST 8u
 #define PROBE_PATHS_MOST 16u
 /* At `to` lies the value, as a PRIMITIVE or OBJECT slot or a decimal, and behind it a probe_path_state. */
+#define PROBE_FROM_EXCEPTION \
+    UINT16_MAX /* as `from`: the exception that leaves the call; at `to` is what DECIDED says */
 typedef struct probe_path {
     uint16_t from, to;
     uint8_t element; /* as in probe_op */
@@ -136,6 +149,7 @@ typedef struct probe {
     uint8_t root;        /* trace: its calls begin trees, where none is open on the thread */
     uint8_t into;        /* trace: followed at any level below the root */
     uint8_t levels;      /* trace: of calls that are followed below a root */
+    uint8_t late;        /* the condition is decided when the call ends */
     uint32_t suspending; /* calls that are between PROBE_SUSPENDING and PROBE_SETTLED, on all threads */
 } probe;
 

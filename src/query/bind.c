@@ -81,12 +81,22 @@ static bool is_this(const binder *b, const char *text)
 /* Does the text name what a path may begin with? */
 static bool find_root(const binder *b, const char *text, query_node *n)
 {
+    static const struct {
+        const char *name;
+        query_root root;
+    } ends[] = {{"return", QUERY_RESULT}, {"exception", QUERY_EXCEPTION}, {"elapsed", QUERY_ELAPSED}};
     const query_local *l = find_local(b, text);
-    n->is_this =
-        !l && is_this(b, text); /* where a compiler has made a class of the method, `this` is a field of that */
-    n->is_local = l != NULL;    /* first: a parameter that a lambda looks at lives on in a field */
+    /* Variables first: a parameter that a lambda looks at lives on in a field, as `this` does where a compiler has made
+     * a class of the method. */
+    n->root = l ? QUERY_LOCAL : is_this(b, text) ? QUERY_THIS : QUERY_ARGUMENT;
     if (l) n->index = (uint16_t)(l - b->resolver->locals);
-    return l || n->is_this || find_param(b, text, &n->index);
+    if (l || n->root == QUERY_THIS || find_param(b, text, &n->index)) return true;
+    for (size_t i = 0; i < RJ_COUNT(ends); i++) {
+        if (strlen(ends[i].name) != head_of(text) || memcmp(ends[i].name, text, head_of(text)) != 0) continue;
+        n->root = ends[i].root;
+        return true;
+    }
+    return false;
 }
 
 static bool no_such_param(const binder *b, const query_node *n)
@@ -354,6 +364,7 @@ static bool bind_enum(const binder *b, query_node *n, const cil_type *t)
 static bool bind_value(const binder *b, query_node *n, const cil_type *t)
 {
     n->element = t->element;
+    if (n->is_time) return mismatch(b, n, t, "a time can be compared with 'elapsed' only");
     bool number =
         (t->element >= CIL_E_BOOLEAN && t->element <= CIL_E_R8) || t->element == CIL_E_I || t->element == CIL_E_U;
     if (number) return bind_number(b, n, t);
@@ -388,7 +399,9 @@ static void turn(query_node *n)
 
 static const cil_type *root_type(const binder *b, const query_node *n)
 {
-    return n->is_local ? &b->resolver->locals[n->index].type : &b->sig.params[n->index];
+    return n->root == QUERY_LOCAL    ? &b->resolver->locals[n->index].type
+           : n->root == QUERY_RESULT ? &b->resolver->end->result
+                                     : &b->sig.params[n->index];
 }
 
 /* What the path begins with: an argument or variable, or the object that the method is called on. */
@@ -396,7 +409,16 @@ static bool bind_root(const binder *b, query_node *n, query_place *root)
 {
     root->im = b->im;
     root->owner = b->owner;
-    if (n->is_this) {
+    if (n->root >= QUERY_RESULT && !b->resolver->end->has_members)
+        return query_error(b->e, n->column, "members of '%.*s' cannot be compared for async methods",
+                           (int)head_of(n->argument), n->argument);
+    if (n->root == QUERY_EXCEPTION) {
+        const query_end *end = b->resolver->end;
+        *root = (query_place){.im = end->core, .owner = end->exception_rid};
+        root->type = (cil_type){.element = CIL_E_CLASS, .token = CIL_TOKEN(CIL_TYPE_DEF, end->exception_rid)};
+        return true;
+    }
+    if (n->root == QUERY_THIS) {
         cil_token base = cil_cell_token(b->im, CIL_TYPE_DEF, b->owner, CIL_TYPE_DEF_EXTENDS);
         bool is_struct = cil_type_is(b->im, base, "System.ValueType") || cil_type_is(b->im, base, "System.Enum");
         root->type = (cil_type){.element = CIL_E_CLASS, .token = CIL_TOKEN(CIL_TYPE_DEF, b->owner)};
@@ -424,6 +446,35 @@ static bool bind_path(const binder *b, query_node *n, size_t head)
     return true;
 }
 
+/* Can be asked for what is known at the end of a call? */
+static bool has_end(const binder *b, const query_node *n)
+{
+    const query_end *end = b->resolver ? b->resolver->end : NULL;
+    if (!end)
+        return query_error(b->e, n->column, "'%.*s' is known when a call ends: watch and stat can ask for it",
+                           (int)head_of(n->argument), n->argument);
+    return n->root != QUERY_RESULT || end->has_result ||
+           query_error(b->e, n->column, "'return' cannot be compared: the method returns nothing");
+}
+
+static bool bind_elapsed(const binder *b, query_node *n)
+{
+    if (n->argument[head_of(n->argument)]) return query_error(b->e, n->column, "'elapsed' has no members");
+    if (!n->is_time)
+        return query_error(b->e, n->value_column, "'elapsed' is a time; compare it with 5ms, 20us or 1.5s");
+    n->element = CIL_E_U8;
+    return true;
+}
+
+static bool bind_exception(const binder *b, query_node *n)
+{
+    n->element = CIL_E_OBJECT;
+    if (n->value_kind == QUERY_NULL && !n->name && (n->op == QUERY_EQ || n->op == QUERY_NE)) return true;
+    return query_error(
+        b->e, n->value_column,
+        "'exception' can be compared with null (== or !=), and its members: exception.Message == \"...\"");
+}
+
 static bool bind_compare(const binder *b, query_node *n)
 {
     if (!find_root(b, n->argument, n)) {
@@ -431,10 +482,15 @@ static bool bind_compare(const binder *b, query_node *n)
         turn(n);
     }
     const size_t head = head_of(n->argument);
+    if (n->root >= QUERY_RESULT && !has_end(b, n)) return false;
+    if (n->root == QUERY_ELAPSED) return bind_elapsed(b, n);
     if (n->argument[head]) return bind_path(b, n, head);
-    if (n->is_this) return query_error(b->e, n->column, "'this' is never null; compare one of its members: this.Name");
+    if (n->root == QUERY_EXCEPTION) return bind_exception(b, n);
+    if (n->root == QUERY_RESULT) return bind_value(b, n, root_type(b, n));
+    if (n->root == QUERY_THIS)
+        return query_error(b->e, n->column, "'this' is never null; compare one of its members: this.Name");
     const cil_type *t = root_type(b, n);
-    if (n->is_local) return bind_value(b, n, t);
+    if (n->root == QUERY_LOCAL) return bind_value(b, n, t);
     uint32_t row = param_row(b->im, b->method, n->index);
     uint32_t flags = row ? cil_cell(b->im, CIL_PARAM, row, CIL_PARAM_FLAGS) : 0;
     if (t->byref && (flags & (PARAM_IN | PARAM_OUT)) == PARAM_OUT) {
@@ -465,4 +521,10 @@ const query_node *query_condition_check(arena *a, const query_node *parsed, cons
     cil_blob sig = cil_cell_blob(image, CIL_METHOD_DEF, method_rid, CIL_METHOD_DEF_SIG);
     if (!cil_method_sig_read(a, sig, &b.sig, e)) return NULL;
     return bind_node(&b, parsed);
+}
+
+bool query_is_late(const query_node *bound)
+{
+    if (bound->kind == QUERY_COMPARE) return bound->root >= QUERY_RESULT;
+    return query_is_late(bound->left) || (bound->right && query_is_late(bound->right));
 }

@@ -183,6 +183,7 @@ static void set_value(query_node *n, const operand *o)
     n->u = o->literal.u;
     n->f = o->literal.f;
     n->decimal = o->literal.decimal;
+    n->is_time = o->literal.is_time;
     n->text = o->literal.text;
     n->text_units = o->literal.text_units;
 }

@@ -169,8 +169,39 @@ static query_decimal decimal_of(const query_source *s, uint32_t end, bool negati
     return d;
 }
 
+/* A number with a unit, and nothing behind it; false: it is none. */
+static bool take_time(query_source *s, query_node *node)
+{
+    static const struct {
+        const char *unit;
+        double ns;
+    } units[] = {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}};
+    char digits[32];
+    uint32_t i = s->at;
+    while (digit(char_at(s, i)) || char_at(s, i) == '.')
+        i++;
+    const uint32_t n = i - s->at;
+    if (!n || n >= sizeof digits) return false;
+    memcpy(digits, s->text + s->at, n);
+    digits[n] = 0;
+    for (size_t k = 0; k < RJ_COUNT(units); k++) {
+        const uint32_t size = (uint32_t)strlen(units[k].unit);
+        if (s->end - i < size || memcmp(s->text + i, units[k].unit, size) != 0) continue;
+        if (query_name_char(char_at(s, i + size))) continue;
+        const double ns = strtod(digits, NULL) * units[k].ns;
+        if (ns >= 1e18) return false;
+        node->value_kind = QUERY_UINT;
+        node->u = (uint64_t)(ns + 0.5);
+        node->is_time = true;
+        s->at = i + size;
+        return true;
+    }
+    return false;
+}
+
 static bool number(query_source *s, query_node *node)
 {
+    if (take_time(s, node)) return true;
     bool negative = char_at(s, s->at) == '-';
     if (negative || char_at(s, s->at) == '+') s->at++;
     bool based = char_at(s, s->at) == '0' && strchr("xXbB", char_at(s, s->at + 1)) && char_at(s, s->at + 1);

@@ -129,6 +129,17 @@ static name source_name(const cil_image *im, uint32_t rid)
     return (name){text + 1, n - tail - 1};
 }
 
+/* What properties of System.Exception answer with, which are code. */
+static name kept_as(const found_type *t, name wanted)
+{
+    static const char *const fields[][2] = {
+        {"Message", "_message"}, {"InnerException", "_innerException"}, {"HResult", "_HResult"}, {"Source", "_source"}};
+    if (!cil_type_is(t->im, CIL_TOKEN(CIL_TYPE_DEF, t->rid), "System.Exception")) return wanted;
+    for (size_t i = 0; i < RJ_COUNT(fields); i++)
+        if (is_name(wanted, fields[i][0])) return (name){fields[i][1], strlen(fields[i][1])};
+    return wanted;
+}
+
 static uint32_t field_named(const found_type *t, name wanted)
 {
     cil_range r = cil_list(t->im, CIL_TYPE_DEF, t->rid, CIL_TYPE_DEF_FIELDS, CIL_FIELD);
@@ -280,7 +291,7 @@ static bool look_up(const walker *w, const query_place *p, name wanted, query_me
     for (unsigned i = 0; i < BASES_MOST; i++) {
         int which = known_member(&t, wanted);
         if (which >= 0) return take_known(w, &t, which, m, out);
-        m->field_rid = field_named(&t, wanted);
+        m->field_rid = field_named(&t, kept_as(&t, wanted));
         if (m->field_rid) {
             m->kind = QUERY_FIELD;
             m->image = t.im;

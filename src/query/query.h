@@ -67,12 +67,12 @@ unsigned query_nearest_list(const query_nearest *n, const char **names);
 
 /*
  *   expr    := and ('||' and)*          and := not ('&&' not)*          not := '!' not | '(' expr ')' | compare
- *   compare := operand [op operand]      op  := == != < <= > >=          (one side an argument, the other a literal)
+ *   compare := operand [op operand]      op  := == != < <= > >=          (one side a path, the other a literal)
  *   operand := path | literal
- *   path    := ('this' | ['args.' | 'locals.'] NAME) (['?'] '.' NAME | '[' number ']')*
- *   literal := number (1_000, 0xFF, 1.5e3, suffixes as in C#)
- *              | 'text' | "text" (both are strings; a one-character one also a char)
- *              | true | false | null | enum member name (Red, Color.Red)
+ *   path    := ('this' | 'return' | 'exception' | 'elapsed' | ['args.' | 'locals.'] NAME) (['?'] '.' NAME | '[' number
+ * ']')* literal := number (1_000, 0xFF, 1.5e3, suffixes as in C#) | time (5ms: a number with ns, us, ms or s) | 'text'
+ * | "text" (both are strings; a one-character one also a char) | true | false | null | enum member name (Red,
+ * Color.Red)
  *
  * Members are fields, private ones too, and automatic properties; Length of strings and arrays, Count and [index] of
  * the runtime's collections. What a member of null is compared with: nothing is equal to it but null. A bare bool is a
@@ -126,6 +126,16 @@ typedef struct query_member {
     uint32_t index;
 } query_member;
 
+/* What a path begins with. The last three are known at the end of a call only. */
+typedef enum query_root {
+    QUERY_ARGUMENT,
+    QUERY_THIS,
+    QUERY_LOCAL,
+    QUERY_RESULT,
+    QUERY_EXCEPTION,
+    QUERY_ELAPSED
+} query_root;
+
 typedef struct query_node {
     query_node_kind kind;
     const struct query_node *left, *right; /* AND OR; NOT: left */
@@ -139,6 +149,7 @@ typedef struct query_node {
     int64_t i;
     uint64_t u;
     double f;
+    bool is_time;          /* UINT that was typed with a unit: ns */
     query_decimal decimal; /* of every number */
     const uint16_t *text;  /* TEXT: UTF-16, text_units long */
     uint32_t text_units;
@@ -146,9 +157,8 @@ typedef struct query_node {
     /* Filled by query_condition_check, which also turns the value into what the argument compares with: FLOAT for R4
        and R8; INT (or UINT above INT64_MAX) for bool, char and enums; INT, UINT or FLOAT for other integers; TEXT or
        NULL for strings; NULL for OBJECT; DECIMAL for VALUETYPE, which is System.Decimal. */
-    uint16_t index;        /* of the parameter in the signature */
-    bool is_this;          /* not a parameter: the object that the method is called on */
-    bool is_local;         /* not a parameter: `index` is a place in query_resolver.locals */
+    query_root root;
+    uint16_t index;        /* of the parameter in the signature, of the local in query_resolver.locals */
     query_member *members; /* from the argument to what is compared; those on the way are objects */
     uint32_t member_count;
     cil_element element; /* primitive, STRING, the enum's underlying type; OBJECT for null checks; U for pointers */
@@ -173,7 +183,18 @@ typedef struct query_resolver {
     const cil_image *(*type)(void *owner, const cil_image *image, cil_token token, uint32_t *type_rid);
     const query_local *locals;
     uint32_t local_count;
+    const struct query_end *end; /* what is known when a call ends; NULL: nothing is asked then */
 } query_resolver;
+
+typedef struct query_end {
+    cil_type result;
+    bool has_result;
+    bool has_members;      /* of the result and the exception: false for calls that end elsewhere than they began */
+    const cil_image *core; /* where System.Exception is */
+    uint32_t exception_rid;
+} query_end;
+/* Does the condition, bound, need the end of a call? */
+bool query_is_late(const query_node *bound);
 /*
  * Binds the names to the parameters of one method and checks the types: a copy of the tree in the arena, bound.
  * ERR_USAGE with the column; the text lists the arguments (or the members of the enum) that are there. ref and in

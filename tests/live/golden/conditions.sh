@@ -105,6 +105,36 @@ holds Members.Pieces 'value[1].Name == "item 1"' '1' '[2]'
 holds Collections.Ints 'value.Length > 2' 2 '[3]' null
 holds Depot.Take 'this._stock < 100' 1 '[1]' '[1]'
 
+# The end of a call.
+holds Work.Add 'return > 2' '1 1' '[1 2]' '[2 2]'
+holds Work.Add 'return > 2 && left < 2' '1 1' '[1 2]' '2 2'
+holds Flow.ThrowIfOdd 'exception != null' 2 '[3]'
+holds Flow.ThrowIfOdd 'exception == null' '[2]' 3
+holds Flow.ThrowIfOdd 'return == 2' '[2]' 3 4
+holds Flow.ThrowIfOdd '!(return == 2)' 2 '[3]' '[4]'
+holds Flow.ThrowIfOdd 'return != 2' 2 3 '[4]'
+holds Flow.ThrowIfOdd 'exception.Message == "odd" && value > 3' 3 '[5]' 4
+holds Flow.ThrowIfOdd 'exception.HResult == -2146233086 || value == 4' 2 '[3]' '[4]'
+holds Flow.ThrowIfOdd 'exception.InnerException == null' 2 '[3]'
+holds Flow.ThrowNested 'exception.InnerException.Message == "that"' this '[that]'
+holds Flow.ThrowNested 'exception.Message == "that"' that
+holds Flow.Catch 'exception != null || return == 3' ab '[abc]'
+holds Sequences.AddAsync 'return == 3' '[1 2]' '2 2'
+holds Sequences.FailAsync 'exception != null && message == "that"' this '[that]'
+holds Sequences.FailAsync 'exception == null || return > 0' that
+holds Values.String 'return.Length > 3' abc '[hello]' null
+holds Values.String 'return == "hello"' abc '[hello]' null
+holds Values.Decimal 'return > 1.5' 1.5 '[1.51]'
+holds Work.Sleep 'elapsed > 20ms && elapsed < 1000s' '[30]' '[40]'
+holds Work.Sleep 'elapsed > 1000s' 1
+
+# Counted alone.
+begin ends stat "$pid" 'Target.Flow.ThrowIfOdd' --if 'exception.Message == "odd"' --json --interval 600
+for n in 1 2 3 4 5; do app call Flow.ThrowIfOdd "$n"; done
+kill -INT "${job[ends]}"
+gather ends
+ok 'stat counts the calls whose end fits' grep -q '"calls":3,.*"errors":3,' "$work/ends.out"
+
 # Secrets are compared as they are and printed as they always are.
 begin secret watch "$pid" Target.Customer.Knows --if 'password != "hunter2"' --return
 app call Customer.Knows hunter2
@@ -220,6 +250,26 @@ wrong 'left > 99999999999999999999' Work.Add <<'EOF'
 ! rejit: condition: column 8: this number does not fit into 64 bits
 !   left > 99999999999999999999
 !          ^
+EOF
+wrong 'elapsed > 5' Work.Add <<'EOF'
+! rejit: condition: column 11: 'elapsed' is a time; compare it with 5ms, 20us or 1.5s
+!   elapsed > 5
+!             ^
+EOF
+wrong 'left > 5ms' Work.Add <<'EOF'
+! rejit: condition: column 8: 'left' is int; a time can be compared with 'elapsed' only
+!   left > 5ms
+!          ^
+EOF
+wrong 'return > 5' Flow.ThrowCoded <<'EOF'
+! rejit: condition: column 1: 'return' cannot be compared: the method returns nothing
+!   return > 5
+!   ^
+EOF
+wrong 'exception > 5' Work.Add <<'EOF'
+! rejit: condition: column 13: 'exception' can be compared with null (== or !=), and its members: exception.Message == "..."
+!   exception > 5
+!               ^
 EOF
 wrong 'value == Purple' Values.Colour <<'EOF'
 ! rejit: condition: column 10: 'Purple' is no member of Target.Colour; it has Red, Green, Blue

@@ -73,6 +73,61 @@ static void expect_decimals(probe_decimal value, probe_decimal literal, int orde
     assert_false(holds(&v, op));
 }
 
+/* Only where the call has ended so that there is something to compare. */
+static void ends_hold_for_calls_that_have_them(void **state)
+{
+    (void)state;
+    event v = {.slot = {5, 1}};
+    probe_op result = with_int(WIRE_E_I4, PROBE_NE, 7),
+             decided = {.kind = PROBE_OP_DECIDED, .slot = SLOT(1), .path = 1};
+    const probe_op threw = {.kind = PROBE_OP_THREW};
+    result.when = PROBE_RETURNED;
+    static const struct {
+        wire_event_kind kind;
+        bool returned, threw;
+    } cases[] = {{WIRE_EV_RETURN, true, false},
+                 {WIRE_EV_THROW, false, true},
+                 {WIRE_EV_MARK, false, true},
+                 {WIRE_EV_TAIL, false, false}};
+    for (size_t i = 0; i < RJ_COUNT(cases); i++) {
+        v.head.kind = (uint8_t)cases[i].kind;
+        assert_int_equal(holds(&v, result), cases[i].returned);
+        assert_int_equal(holds(&v, threw), cases[i].threw);
+        v.slot[1] = 1;
+        assert_int_equal(holds(&v, decided), cases[i].threw);
+        v.slot[1] = 0;
+        assert_false(holds(&v, decided));
+    }
+}
+
+static void live_values_are_compared(void **state)
+{
+    (void)state;
+    static const uint16_t text[] = {'a', 'b'}, other[] = {'a', 'c'};
+    struct {
+        uint64_t type;
+        uint32_t length;
+        uint16_t chars[2];
+    } string = {8, 2, {'a', 'b'}};
+    const uint64_t reference = (uint64_t)&string, nothing = 0;
+    const int32_t number = -5;
+    probe_op op = {.kind = PROBE_OP_DECIDED, .element = WIRE_E_STRING, .literal = PROBE_TEXT, .text = text, .units = 2};
+    const uint8_t *there = (const uint8_t *)&reference, *null = (const uint8_t *)&nothing;
+    assert_true(probe_compare_live(&op, there));
+    assert_false(probe_compare_live(&op, null));
+    assert_false(probe_compare_live(&op, NULL));
+    op.text = other;
+    assert_false(probe_compare_live(&op, there));
+    op.compare = PROBE_NE;
+    assert_true(probe_compare_live(&op, there) && probe_compare_live(&op, null) && probe_compare_live(&op, NULL));
+    op.literal = PROBE_NULL;
+    assert_true(probe_compare_live(&op, there) && !probe_compare_live(&op, null) && !probe_compare_live(&op, NULL));
+    op = (probe_op){.kind = PROBE_OP_DECIDED, .element = WIRE_E_I4, .literal = PROBE_INT, .compare = PROBE_LT, .i = -4};
+    assert_true(probe_compare_live(&op, (const uint8_t *)&number));
+    op.i = -5;
+    assert_false(probe_compare_live(&op, (const uint8_t *)&number));
+}
+
 static void decimals_compare_as_numbers(void **state)
 {
     (void)state;
@@ -358,6 +413,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(decimals_compare_as_numbers),
+        cmocka_unit_test(ends_hold_for_calls_that_have_them),
+        cmocka_unit_test(live_values_are_compared),
         cmocka_unit_test(signed_integers_compare_as_numbers),
         cmocka_unit_test(unsigned_integers_compare_as_numbers),
         cmocka_unit_test(the_largest_numbers_do_not_overflow),

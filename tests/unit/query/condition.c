@@ -418,6 +418,83 @@ static void enums_elsewhere_need_a_resolver(void **state)
     arena_free(&a);
 }
 
+/* What is known at the end of a call. */
+static void ends_can_be_named(void **state)
+{
+    (void)state;
+    static const uint8_t INT[] = {CIL_E_I4}, STRING[] = {CIL_E_STRING};
+    query_end number = {.has_result = true}, text = {.has_result = true}, nothing = {.has_members = true};
+    assert_true(cil_type_read((cil_blob){INT, 1}, &number.result) &&
+                cil_type_read((cil_blob){STRING, 1}, &text.result));
+    text.has_members = true;
+    static const struct {
+        const char *text;
+        char end; /* n: a number, t: a text, v: nothing, -: calls have no end */
+        bool late;
+        const char *error;
+    } cases[] = {
+        {"return > 5", 'n', true, NULL},
+        {"u1 > 5", 'n', false, NULL},
+        {"u1 > 5 && !(5 < return)", 'n', true, NULL},
+        {"return == \"x\" || return.Length > 2", 't', true, NULL},
+        {"elapsed >= 1.5ms", 'v', true, NULL},
+        {"exception != null", 'v', true, NULL},
+        {"null == exception", 'v', true, NULL},
+        {"return.Length > 2", 'n', true, "column 1: members of 'return' cannot be compared for async methods"},
+        {"return > 5", 'v', true, "column 1: 'return' cannot be compared: the method returns nothing"},
+        {"return > 5", '-', true, "column 1: 'return' is known when a call ends: watch and stat can ask for it"},
+        {"return > 5ms", 'n', true, "column 10: 'return' is int; a time can be compared with 'elapsed' only"},
+        {"elapsed > 5", 'n', true, "column 11: 'elapsed' is a time; compare it with 5ms, 20us or 1.5s"},
+        {"elapsed.Days > 5ms", 'n', true, "column 1: 'elapsed' has no members"},
+        {"exception == 5", 'n', true,
+         "column 14: 'exception' can be compared with null (== or !=), and its members: exception.Message == "
+         "\"...\""}};
+    const uint32_t rid = test_method(&names.im, NUMBERS);
+    for (size_t i = 0; i < RJ_COUNT(cases); i++) {
+        arena a = {0};
+        err_t e = {0};
+        const query_resolver with = {.type = depth_instead,
+                                     .end = cases[i].end == 'n'   ? &number
+                                            : cases[i].end == 't' ? &text
+                                            : cases[i].end == 'v' ? &nothing
+                                                                  : NULL};
+        const query_node *parsed = query_condition_parse(&a, cases[i].text, &e), *n = NULL;
+        if (parsed) n = query_condition_check(&a, parsed, &names.im, rid, &with, &e);
+        if (cases[i].error) {
+            assert_null(n);
+            assert_string_equal(e.text, cases[i].error);
+        } else if (!n) {
+            fail_msg("%s: %s", cases[i].text, e.text);
+        } else {
+            assert_int_equal(query_is_late(n), cases[i].late);
+        }
+        arena_free(&a);
+    }
+}
+
+static void times_are_nanoseconds(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        uint64_t ns;
+    } cases[] = {{"5ns", 5}, {"1.5us", 1500}, {"20ms", 20000000}, {"0.5s", 500000000}, {"3s", 3000000000}};
+    for (size_t i = 0; i < RJ_COUNT(cases); i++) {
+        arena a = {0};
+        err_t e = {0};
+        const query_node *n = query_condition_parse(&a, arena_printf(&a, "elapsed > %s", cases[i].text), &e);
+        assert_non_null(n);
+        assert_true(n->is_time);
+        assert_int_equal(n->u, cases[i].ns);
+        arena_free(&a);
+    }
+    arena a = {0};
+    err_t e = {0};
+    assert_null(query_condition_parse(&a, "elapsed > 5msx", &e));
+    assert_null(query_condition_parse(&a, "elapsed > 5h", &e));
+    arena_free(&a);
+}
+
 /* Variables stand in front of parameters; `locals.` and `args.` both mean any of them. */
 static void variables_can_be_named(void **state)
 {
@@ -430,12 +507,12 @@ static void variables_can_be_named(void **state)
     static const struct {
         const char *text;
         uint16_t index;
-        bool is_local;
+        query_root root;
         cil_element element;
-    } cases[] = {{"text == \"x\"", 0, true, CIL_E_STRING},
-                 {"locals.n > 1", 1, true, CIL_E_I4},
-                 {"args.n > 1", 1, true, CIL_E_I4},
-                 {"u1 > 1", 1, false, CIL_E_U1}};
+    } cases[] = {{"text == \"x\"", 0, QUERY_LOCAL, CIL_E_STRING},
+                 {"locals.n > 1", 1, QUERY_LOCAL, CIL_E_I4},
+                 {"args.n > 1", 1, QUERY_LOCAL, CIL_E_I4},
+                 {"u1 > 1", 1, QUERY_ARGUMENT, CIL_E_U1}};
     const uint32_t rid = test_method(&names.im, NUMBERS);
     for (size_t i = 0; i < RJ_COUNT(cases); i++) {
         arena a = {0};
@@ -447,7 +524,7 @@ static void variables_can_be_named(void **state)
             return;
         }
         assert_int_equal(n->index, cases[i].index);
-        assert_int_equal(n->is_local, cases[i].is_local);
+        assert_int_equal(n->root, cases[i].root);
         assert_int_equal(n->element, cases[i].element);
         arena_free(&a);
     }
@@ -484,6 +561,7 @@ int main(void)
         cmocka_unit_test(conditions_become_trees),  cmocka_unit_test(malformed_conditions_are_explained),
         cmocka_unit_test(size_is_limited),          cmocka_unit_test(conditions_are_bound),
         cmocka_unit_test(mismatches_are_explained), cmocka_unit_test(enums_elsewhere_need_a_resolver),
+        cmocka_unit_test(ends_can_be_named),        cmocka_unit_test(times_are_nanoseconds),
         cmocka_unit_test(variables_can_be_named),   cmocka_unit_test(parameters_have_names),
     };
     return cmocka_run_group_tests(tests, open_names, close_names);
