@@ -337,7 +337,6 @@ static void write_stack(probe_thread *t, const probe *p, const uint64_t *frame, 
     v->start = probe_now();
     v->instance = instance;
     unsigned n = probe_walk(t, frame[0], frames, PROBE_FRAMES_MOST, resumed ? resumed->sp : 0, &inner);
-    probe_vouch(frames, n);
     v->frames = (uint16_t)n;
     if (resumed) {
         uint32_t blob = probe_awaiters((uint8_t *)(v + 1), most, resumed);

@@ -224,7 +224,7 @@ void probe_resumed(wire_event *tok);
  * that what comes back from a client is known to have been on a stack. One in 32,768 is right by chance: who sends a
  * wrong one gets no second try (eng_describe_frames).
  */
-void probe_vouch(uint64_t *addresses, unsigned count);
+void probe_vouch(uint64_t *to, const uint64_t *addresses, unsigned count);
 /* The address without its mark; true: it has the right one. */
 bool probe_vouched(uint64_t word, uint64_t *address);
 

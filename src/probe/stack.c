@@ -1,6 +1,7 @@
 /* Who calls: the chain of frame pointers, which jitted code always keeps. */
 #include "probe/probe-priv.h"
 
+#include <emmintrin.h>
 #include <fcntl.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
@@ -83,6 +84,8 @@ bool probe_on_stack(probe_thread *t, uint64_t sp, uint64_t fp)
     return fp > sp && !(fp & 7) && fp + 16 <= t->native_high;
 }
 
+#define USER_END (1ull << 47)
+
 unsigned probe_walk(probe_thread *t, uint64_t frame_pointer, uint64_t *out, unsigned most, uint64_t until,
                     unsigned *inner)
 {
@@ -92,7 +95,7 @@ unsigned probe_walk(probe_thread *t, uint64_t frame_pointer, uint64_t *out, unsi
     while (n < most) {
         if (fp & 7 || fp + 16 > t->native_high) break;
         uint64_t next = ((uint64_t *)fp)[0], ip = ((uint64_t *)fp)[1];
-        if (!ip) break;
+        if (ip - 1 >= USER_END - 1) break; /* 0, or no address of a program: the chain has ended */
         out[n++] = ip;
         if (inner && fp <= until) *inner = n;
         if (next <= fp) break;
@@ -106,29 +109,41 @@ unsigned probe_walk(probe_thread *t, uint64_t frame_pointer, uint64_t *out, unsi
 #define MARK_SHIFT 48u
 
 static struct {
-    uint64_t mask, factor;
+    uint64_t mask, factor; /* 32 bits each: what one vector instruction multiplies two addresses by */
 } key;
 
 bool probe_vouch_start(err_t *e)
 {
     if (getrandom(&key, sizeof key, 0) != sizeof key) return err_errno(e, "asking for random bytes");
-    key.factor |= 1;
+    key.mask &= UINT32_MAX;
+    key.factor = (key.factor & UINT32_MAX) | 1;
     return true;
 }
 
-static uint64_t mark_of(uint64_t address)
+static inline uint64_t marked(uint64_t address)
 {
-    return ((address ^ key.mask) * key.factor | 1ull << MARK_SHIFT) & ~0ull << MARK_SHIFT;
+    const uint64_t product = ((address ^ key.mask) & UINT32_MAX) * key.factor
+                             << 16; /* its middle depends on all bits */
+    return address | ((product | 1ull << MARK_SHIFT) & ~0ull << MARK_SHIFT);
 }
 
-void probe_vouch(uint64_t *addresses, unsigned count)
+/* Two at a time: a stack has some twenty of them. */
+void probe_vouch(uint64_t *to, const uint64_t *addresses, unsigned count)
 {
-    for (unsigned i = 0; i < count; i++)
-        if (!(addresses[i] >> MARK_SHIFT)) addresses[i] |= mark_of(addresses[i]);
+    const __m128i mask = _mm_set1_epi64x((int64_t)key.mask), factor = _mm_set1_epi64x((int64_t)key.factor);
+    const __m128i one = _mm_set1_epi64x((int64_t)(1ull << MARK_SHIFT)), top = _mm_set1_epi64x((int64_t)(~0ull << MARK_SHIFT));
+    unsigned i = 0;
+    for (; i + 2 <= count; i += 2) {
+        const __m128i x = _mm_set_epi64x((int64_t)addresses[i + 1], (int64_t)addresses[i]);
+        const __m128i product = _mm_slli_epi64(_mm_mul_epu32(_mm_xor_si128(x, mask), factor), 16);
+        const __m128i mark = _mm_and_si128(_mm_or_si128(product, one), top);
+        _mm_storeu_si128((__m128i *)(void *)(to + i), _mm_or_si128(x, mark));
+    }
+    if (i < count) to[i] = marked(addresses[i]);
 }
 
 bool probe_vouched(uint64_t word, uint64_t *address)
 {
     *address = word & ~(~0ull << MARK_SHIFT);
-    return word == (*address | mark_of(*address));
+    return word == marked(*address);
 }

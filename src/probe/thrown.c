@@ -26,11 +26,7 @@ static void put(const probe_thread *t, const probe *p, wire_event *v, uint8_t *o
 void probe_threw(probe *const *probes, unsigned count, uint8_t *object, const uint64_t *frames, unsigned frame_count)
 {
     probe_thread *t = probe_self();
-    uint64_t vouched[PROBE_FRAMES_MOST];
     if (!t) return;
-    frame_count = RJ_MIN(frame_count, PROBE_FRAMES_MOST);
-    memcpy(vouched, frames, frame_count * sizeof *frames);
-    probe_vouch(vouched, frame_count);
     t->busy = 1; /* before a probe is looked at: from here on it stays, and its sink */
     PROBE_BARRIER();
     wire_event *room = probe_free_room(t);
@@ -43,7 +39,7 @@ void probe_threw(probe *const *probes, unsigned count, uint8_t *object, const ui
             continue;
         }
         slot->entered++;
-        put(t, p, room, object, vouched, frame_count);
+        put(t, p, room, object, frames, RJ_MIN(frame_count, PROBE_FRAMES_MOST));
         probe_ended(slot);
     }
     probe_out(t);
@@ -119,7 +115,6 @@ void probe_dispatch(wire_event *tok, int32_t slot, probe_typedref info)
         memcpy(&object, info.address + p->exception_at, 8);
         wire_event *room = probe_free_room(t);
         const unsigned count = thrown_from(t, p, info.address, __builtin_frame_address(0), frames);
-        probe_vouch(frames, count);
         if (room && object) put(t, p, room, object, frames, count);
         probe_ended(&p->sink->slot[t->index]);
     }

@@ -350,6 +350,7 @@ static void a_wrong_mark_ends_the_connection(void **state)
     for (uint64_t mark = 0; mark < 3; mark++) /* an unmarked one, and two of which one is wrong at least */
         wire_u64(&b, WIRE_T_ADDRESS, 0x1234567890 | (2 * mark + 1) << 48 >> !mark * 16);
     transmit_message(fd, &b);
+    buf_free(&m.body);
     closed_after_an_error(fd, WIRE_ERROR, ERR_USAGE);
 }
 
