@@ -131,7 +131,8 @@ static inline uint64_t marked(uint64_t address)
 void probe_vouch(uint64_t *to, const uint64_t *addresses, unsigned count)
 {
     const __m128i mask = _mm_set1_epi64x((int64_t)key.mask), factor = _mm_set1_epi64x((int64_t)key.factor);
-    const __m128i one = _mm_set1_epi64x((int64_t)(1ull << MARK_SHIFT)), top = _mm_set1_epi64x((int64_t)(~0ull << MARK_SHIFT));
+    const __m128i one = _mm_set1_epi64x((int64_t)(1ull << MARK_SHIFT)),
+                  top = _mm_set1_epi64x((int64_t)(~0ull << MARK_SHIFT));
     unsigned i = 0;
     for (; i + 2 <= count; i += 2) {
         const __m128i x = _mm_set_epi64x((int64_t)addresses[i + 1], (int64_t)addresses[i]);

@@ -344,6 +344,35 @@ static void long_condition(int fd, const char *piece, unsigned count)
     hostile_request(fd, &b);
 }
 
+/* Places that are none, with variables that are none. */
+static void many_places(int fd, const char *pattern, unsigned count, unsigned seed)
+{
+    buf_t b = {0};
+    wire_begin(&b, WIRE_INSTRUMENT, 7);
+    wire_u32(&b, WIRE_T_VERB, WIRE_LINE);
+    wire_u32(&b, WIRE_T_WANT, 0xFFFFFFFF);
+    wire_u32(&b, WIRE_T_DEPTH, 0xFFFFFFFF);
+    wire_u32(&b, WIRE_T_MAX, 0xFFFFFFFF);
+    srand(seed);
+    for (unsigned i = 0; i < count; i++) {
+        size_t place = wire_open(&b, WIRE_T_PLACE);
+        if (i % 3) wire_text(&b, WIRE_T_PATTERN, pattern);
+        wire_text(&b, WIRE_T_PATH, i % 2 ? "" : "/nowhere/at all.dll");
+        wire_text(&b, WIRE_T_PDB_ID, i % 5 ? "" : "zz");
+        wire_u32(&b, WIRE_T_TOKEN, (uint32_t)rand());
+        wire_u32(&b, WIRE_T_IL_OFFSET, i % 7 ? (uint32_t)rand() % 64 : UINT32_MAX - i % 2);
+        for (unsigned k = 0; k < 80; k++) {
+            size_t variable = wire_open(&b, WIRE_T_VARIABLE);
+            wire_text(&b, WIRE_T_NAME, k % 4 ? k % 8 ? "CS$<>8__locals0" : "" : "same");
+            wire_u32(&b, WIRE_T_SLOT, k < 20 ? k : (uint32_t)rand());
+            wire_close(&b, variable);
+        }
+        wire_close(&b, place);
+    }
+    wire_end(&b, 0);
+    hostile_request(fd, &b);
+}
+
 static void one_hostile_client(const app *a, unsigned which)
 {
     int fd = raw_connect(a);
@@ -358,6 +387,8 @@ static void one_hostile_client(const app *a, unsigned which)
     case 6: long_condition(fd, "(", 500000); break;
     case 7: long_condition(fd, "!", 500000); break;
     case 8: long_condition(fd, "args.left > 1 && ", 50000); break;
+    case 9: many_places(fd, "Target.Flow.*", 30, 3); break;
+    case 10: many_places(fd, "Target.Work.Add", 300, 4); break;
     default: break;
     }
     close(fd);
@@ -369,7 +400,7 @@ static void test_huge_requests(void **state)
     app a;
     app_target(&a);
     rj_close(look_attach(&a, "first"));
-    for (unsigned which = 0; which <= 8; which++) {
+    for (unsigned which = 0; which <= 10; which++) {
         uint64_t began = live_now_ms();
         one_hostile_client(&a, which);
         app_ok(&a, "call Work.SpinAdd x3");
