@@ -65,6 +65,7 @@ int verb_line(const options *o)
     r->locals = o->locals || o->print;
     r->depth = RJ_MAX(o->depth, depth);
     r->pdb = o->pdb;
+    r->later = false; /* code that comes later has no lines here */
     st.what = "event";
     st.call = show;
     st.started = started;

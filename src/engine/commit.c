@@ -248,6 +248,8 @@ static bool add_probe(eng *g, eng_client *c, eng_wish *wish, eng_target t, eng_r
     if (!p) return err_set(e, ERR_MEMORY, -1, "out of memory");
     const char *reason = t.throws ? NULL : eng_refusal_of(g, t.module, t.rid, &out->memory);
     if (t.throws) m->stays = true; /* it is no method like others: with the runtime, whatever it costs */
+    if (!reason && t.place && t.module->hooked)
+        reason = "code that can be unloaded, or is made at run time: its lines cannot be looked at yet";
     if (!reason && t.module->hooked)
         reason = eng_first_plan(g, c, wish, m, &l, p, &out->memory, e);
     else if (!reason && !eng_plan(g, c, wish, t, &l, p, &out->memory, e))

@@ -122,15 +122,31 @@ static bool add(const placing *p, eng_module *m, uint32_t rid, const eng_place *
     return true;
 }
 
+/* What describes a dynamic method goes with the search; it is compiled once, without anybody's asking. */
+static bool refuse_dynamic(const eng_target *t, eng_result *out, err_t *e)
+{
+    buf_t name = {0};
+    eng_refusal *r = VEC_PUSH(&out->refusals);
+    if (!r) return err_set(e, ERR_MEMORY, -1, "out of memory");
+    cil_method_name(&t->module->image, t->rid, true, &name);
+    *r = (eng_refusal){arena_strdup(&out->memory, buf_cstr(&name)),
+                       arena_strdup(&out->memory, t->module->file ? t->module->file : ""),
+                       "a dynamic method has no lines: watch it instead"};
+    buf_free(&name);
+    return (r->name && r->module) || err_set(e, ERR_MEMORY, -1, "out of memory");
+}
+
 static bool add_matching(const placing *p, const eng_place *place, eng_result *out, err_t *e)
 {
     eng *g = p->g;
     const size_t before = p->h->found.n;
     eng_found_targets s = {.module_count = 0};
     bool ok = eng_search(g, &place->pattern, 1, &s, e);
-    for (size_t i = 0; ok && i < s.hits.found.n; i++)
-        ok = add(p, s.hits.found.v[i].module, s.hits.found.v[i].rid, place, e);
-    if (ok && p->h->found.n == before && !out->nearest_count)
+    for (size_t i = 0; ok && i < s.hits.found.n; i++) {
+        const eng_target *t = &s.hits.found.v[i];
+        ok = t->module->dynamic ? refuse_dynamic(t, out, e) : add(p, t->module, t->rid, place, e);
+    }
+    if (ok && p->h->found.n == before && !out->nearest_count && !out->refusals.n)
         out->nearest_count = eng_search_nearest(g, &s, &out->memory, out->nearest);
     eng_search_free(g, &s);
     return ok;

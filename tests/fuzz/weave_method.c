@@ -55,9 +55,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fixture_maker maker = {0};
     weave_value values[MOST_VALUES] = {0};
     uint32_t rid = data[0] % (M_MOST + 1u);
+    static const weave_calls place = {.enter = 1, .ready = 2, .object = 7, .typed = 8, .span = 9};
+    const uint32_t site = data[2] & 128 ? 1u + (data[2] & 63u) : 0; /* before an instruction that may be none */
     weave_layer layers[] = {
         {.gate = 1, .probe = 2, .calls = calls_of(data[1]), .values = values, .value_count = plan_all(&a, rid, values)},
-        {.probe = 3, .calls = calls_of(data[2])},
+        {.probe = 3, .calls = site ? place : calls_of(data[2]), .site = site},
     };
     weave_input in = {
         .image = fixture_image(),

@@ -111,6 +111,11 @@ check 'no such name' 2 line "$pid" "$(at Flow.cs 'result += 10;')" --if 'results
 !   results > 1
 !   ^
 EOF
+app call Dynamic.Match abx12
+begin dynamic line "$pid" '<dynamic>.Regex*_Scan' --json
+gather dynamic
+ok 'dynamic methods have no lines' equal "$code $(head -1 "$work/dynamic.out" | jq -c '[.methods, (.refused[].reason)]')" \
+    '5 [0,"a dynamic method has no lines: watch it instead"]'
 check 'a brace alone' 2 line "$pid" Flow.cs:3 --print 'a } b' <<'EOF'
 ! rejit: --print: a brace without its counterpart at column 3; write {order.Total}, and \{ for a brace
 EOF
