@@ -438,11 +438,12 @@ static const query_end *find_end(eng *g, const plan *p, const cil_method_sig *si
 /* What can be named at a place, behind the arguments that the method has itself. */
 static bool find_names(eng *g, plan *p, const eng_place *place, err_t *e)
 {
-    query_local *locals = arena_array(p->scratch, ENG_NAMED_MOST, sizeof *locals);
     p->at = place;
-    p->names = (query_resolver){.owner = g, .type = eng_resolve_type, .locals = locals};
-    if (!locals) return err_set(e, ERR_MEMORY, -1, "out of memory");
+    p->names = (query_resolver){.owner = g, .type = eng_resolve_type};
     if (!place) return true;
+    query_local *locals = arena_array(p->scratch, ENG_NAMED_MOST, sizeof *locals);
+    if (!locals) return err_set(e, ERR_MEMORY, -1, "out of memory");
+    p->names.locals = locals;
     const uint8_t *il = NULL;
     uint32_t size = 0;
     clr_hresult hr =

@@ -52,6 +52,18 @@ static inline void open_call(buf_t *b, const rj_call *c, const char *event)
     if (c->outcome == RJ_TAIL_CALLED) key_bool(b, "tail", true);
 }
 
+/* An object of values by their names. */
+static inline void key_values(buf_t *b, const char *name, const rj_value *v, size_t n)
+{
+    key(b, name);
+    buf_u8(b, '{');
+    for (size_t i = 0; i < n; i++) {
+        key(b, v[i].name);
+        out_json_value(b, &v[i]);
+    }
+    buf_u8(b, '}');
+}
+
 static inline void close_line(buf_t *b)
 {
     buf_str(b, "}\n");

@@ -157,17 +157,6 @@ void out_json_news(buf_t *b, const rj_news *n)
     close_line(b);
 }
 
-static void put_args(buf_t *b, const rj_call *c)
-{
-    key(b, "args");
-    buf_u8(b, '{');
-    for (size_t i = 0; i < c->arg_count; i++) {
-        key(b, c->args[i].name);
-        out_json_value(b, &c->args[i]);
-    }
-    buf_u8(b, '}');
-}
-
 void out_json_exception(buf_t *b, const rj_call *c)
 {
     key(b, "exception");
@@ -198,7 +187,7 @@ void out_json_call(buf_t *b, const rj_call *c)
         key(b, "this");
         out_json_value(b, c->self);
     }
-    if (c->args) put_args(b, c);
+    if (c->args) key_values(b, "args", c->args, c->arg_count);
     if (c->result) {
         key(b, "return");
         out_json_value(b, c->result);

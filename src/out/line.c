@@ -170,17 +170,6 @@ void out_line_text(buf_t *b, const rj_call *c, const char *text, const out_style
 
 /* ---- JSON ---- */
 
-static void put_members(buf_t *b, const char *name, const rj_value *v, size_t n)
-{
-    key(b, name);
-    buf_u8(b, '{');
-    for (size_t i = 0; i < n; i++) {
-        key(b, v[i].name);
-        out_json_value(b, &v[i]);
-    }
-    buf_u8(b, '}');
-}
-
 void out_json_point(buf_t *b, const rj_point *p)
 {
     buf_u8(b, '{');
@@ -218,8 +207,8 @@ void out_json_line(buf_t *b, const rj_call *c, const char *text)
         key(b, "this");
         out_json_value(b, c->self);
     }
-    if (c->args) put_members(b, "args", c->args, c->arg_count);
-    if (c->locals) put_members(b, "locals", c->locals, c->local_count);
+    if (c->args) key_values(b, "args", c->args, c->arg_count);
+    if (c->locals) key_values(b, "locals", c->locals, c->local_count);
     if (c->truncated) key_bool(b, "truncated", true);
     close_line(b);
 }
