@@ -98,10 +98,10 @@ static void infer_tiers(rj_native_code *codes, size_t count)
             c->tier = "tier-0";
         else if (is_osr(c))
             c->tier = "OSR";
-        else if (!precompiled && begins_alike(first, c))
+        else if (!precompiled && (!is_last || begins_alike(first, c)))
             c->tier = "tier-0 instrumented";
         else
-            c->tier = precompiled && !is_last ? "tier-1 instrumented" : "tier-1";
+            c->tier = is_last ? "tier-1" : "tier-1 instrumented";
     }
 }
 

@@ -163,7 +163,7 @@ void eng_probe_become(probe *p, probe *other)
     __atomic_fetch_add(&p->turn, 1, __ATOMIC_SEQ_CST); /* frames of calls that are still inside are the old client's */
     p->verb = other->verb;
     p->depth = other->depth;
-    p->throws_only = other->throws_only;
+    p->only = other->only;
     p->ran = 0;
     p->task_at = other->task_at;
     p->root = other->root;

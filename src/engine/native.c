@@ -146,7 +146,7 @@ static const char *kind_of(eng *g, const eng_target *t, uintptr_t start)
     return !t->module->hooked && eng_tiers_are_usual(g) ? "tiered" : "jitted";
 }
 
-/* From the oldest on: the runtime answers the first one, and then the others from the newest on. */
+/* From the oldest on: the runtime answers from the newest on, but first of all the original's very first. */
 static void put_version(eng *g, const piece *p, buf_t *reply)
 {
     uintptr_t starts[CODES_MOST];
@@ -154,7 +154,7 @@ static void put_version(eng *g, const piece *p, buf_t *reply)
     if (g->info->vt->GetNativeCodeStartAddresses(g->info, p->function, p->version, CODES_MOST, &n, starts) < 0) return;
     n = RJ_MIN(n, CODES_MOST);
     for (uint32_t i = 0; i < n; i++) {
-        const uintptr_t start = starts[i ? n - i : 0];
+        const uintptr_t start = starts[p->version ? n - 1 - i : i ? n - i : 0];
         put_code(g, p, start, kind_of(g, p->t, start), reply);
     }
 }

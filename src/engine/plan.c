@@ -39,7 +39,7 @@ static weave_calls calls_for(wire_verb verb, bool condition)
         return c;
     }
     if (condition) c.ready = ADDRESS(probe_ready);
-    c.leave = ADDRESS(probe_leave);
+    c.leave = verb == WIRE_STAT ? ADDRESS(probe_leave_stat) : ADDRESS(probe_leave);
     c.tail = ADDRESS(probe_tail);
     c.thrown = ADDRESS(probe_thrown);
     if (verb == WIRE_WATCH) c.note = ADDRESS(probe_note);
@@ -591,7 +591,8 @@ bool eng_plan(eng *g, eng_client *c, const eng_wish *wish, eng_target t, eng_lay
     plan p = {.module = t.module, .rid = t.rid, .scratch = &scratch, .out = a, .slot = sizeof(wire_event)};
     probe d = {.verb = (uint8_t)r->verb,
                .depth = (uint8_t)RJ_MIN(r->depth, 255u),
-               .throws_only = (r->want & WIRE_WANT_THROWS_ONLY) != 0,
+               .only = (uint8_t)((r->want & WIRE_WANT_THROWS_ONLY ? PROBE_ONLY_THROWS : 0) |
+                                 (r->slow_ns ? PROBE_ONLY_SLOW : 0)),
                .gate = c->open,
                .armed = c->open,
                .id = c->next_probe,
@@ -603,7 +604,7 @@ bool eng_plan(eng *g, eng_client *c, const eng_wish *wish, eng_target t, eng_lay
                          : plan_layers(g, &p, wish, t, &d, layers, out, e);
     if (ok && r->verb == WIRE_STAT && d.id >= c->sink->stats_max)
         ok = err_set(e, ERR_LIMIT, -1, "this connection has statistics for %u methods at most", c->sink->stats_max);
-    d.event_size = (uint16_t)p.slot;
+    d.event_size = p.slot;
     probe *made = ok ? eng_probe_new(g, &d) : NULL;
     arena_free(&scratch);
     if (!ok) return false;

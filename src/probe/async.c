@@ -11,7 +11,7 @@
  * where it finds no call but one is being suspended (probe.suspending). Both put their own record first and then look
  * for the other's; the event is made by the one who takes the CALL out of the table.
  */
-#include "probe/probe-priv.h"
+#include "probe/hot.h"
 
 #define FRAMES_LOOKED_AT 64u
 #define PARENTS_MOST     8u
@@ -79,7 +79,7 @@ static bool is_current(const probe_frame *f)
 /* A call of which nothing can be shown, but that it was. */
 static void drop(probe_thread *t, const probe *p)
 {
-    wire_slot *slot = probe_slot_of(p->sink, t);
+    wire_slot *slot = probe_slot_of(t, p->sink);
     slot->dropped++;
     probe_ended(slot);
 }
@@ -92,7 +92,7 @@ static probe_frame *push(probe_thread *t, probe *p, uint64_t sp, const wire_even
 {
     probe_frame *f = probe_push(t, p, sp - 1);
     if (!f) return NULL;
-    if ((uint8_t *)&f->event + size + WIRE_EVENT_MOST / 16 > t->stack + PROBE_STACK_SIZE) {
+    if ((uint8_t *)&f->event + size + WIRE_EVENT_MOST / 16 > t->end) {
         t->top = f->below;
         return NULL;
     }
@@ -126,7 +126,7 @@ void probe_async_suspending(wire_event *tok)
 
 static probe_pending *record_of(const probe_frame *f, uint32_t id, probe_pending_kind kind, const probe_exception *x)
 {
-    uint32_t size = (f->end + 7u) & ~7u, more = x ? x->size : 0;
+    uint32_t size = f->end, more = x ? x->size : 0;
     probe_pending *r = probe_pending_new(size + more);
     if (!r) return NULL;
     r->id = id;
@@ -151,13 +151,13 @@ static void merge(probe_frame *f, const probe_pending *outcome, const uint8_t *l
         uint64_t slot;
         memcpy(&slot, from + at, 8);
         if (!slot) continue;
-        uint32_t offset = (uint32_t)slot, size = (uint32_t)(slot >> 32), end = (f->end + 7u) & ~7u;
+        uint32_t offset = (uint32_t)slot, size = (uint32_t)(slot >> 32), end = f->end;
         /* The slot of the result is the last one, and the only one: behind the slots there is its picture or nothing.
          */
         if (outcome->size > f->probe->event_size && offset >= f->probe->event_size) {
             bool room = to + end + size <= limit && end + size <= WIRE_EVENT_MOST - PROBE_EXCEPTION_BYTES;
             if (room) memcpy(to + end, from + offset, size);
-            if (room) f->end = end + size;
+            if (room) f->end = (end + size + 7u) & ~7u;
             f->cut |= !room;
             slot = (uint64_t)(room ? size : 0) << 32 | end;
         }
@@ -174,7 +174,7 @@ static void join(probe_thread *t, probe_pending *call, probe_pending *outcome, u
     if (f) {
         f->stage = PROBE_COMPLETING;
         f->cut = call->cut;
-        merge(f, outcome, t->stack + PROBE_STACK_SIZE);
+        merge(f, outcome, t->end);
         f->event.elapsed = outcome->event.start - f->event.start;
         probe_exception *x = NULL;
         if (outcome->threw && outcome->more) {
@@ -184,7 +184,7 @@ static void join(probe_thread *t, probe_pending *call, probe_pending *outcome, u
             memcpy(x->bytes, (const uint8_t *)&outcome->event + ((outcome->size + 7u) & ~7u), outcome->more);
         }
         probe_emit(t, f, outcome->threw ? WIRE_EV_THROW : WIRE_EV_RETURN, f->event.tid, x);
-        probe_ended(probe_slot_of(p->sink, t));
+        probe_ended(probe_slot_of(t, p->sink));
         t->top = f->below;
     } else {
         drop(t, p);
@@ -340,7 +340,7 @@ static void complete(wire_event *tok, uint8_t *exception, uint64_t sp)
             leave_outcome(t, f, threw, sp);
         } else {
             probe_emit(t, f, threw ? WIRE_EV_THROW : WIRE_EV_RETURN, tok->tid, threw ? probe_noted(t, f) : NULL);
-            probe_ended(probe_slot_of(p->sink, t));
+            probe_ended(probe_slot_of(t, p->sink));
         }
         t->top = f->below;
     } else if (t->top && probe_surface(t, f)) {

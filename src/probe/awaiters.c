@@ -6,7 +6,7 @@
  * The boxes' own MoveNext is woven: its frame tells where on the stack a reference to the box lies. The collector keeps
  * that reference right as long as the frame is there.
  */
-#include "probe/probe-priv.h"
+#include "probe/hot.h"
 
 #define AWAITERS_MOST  32u
 #define PIECE_MOST     512u

@@ -1,5 +1,5 @@
 /* Enter and leave: the calls that woven IL makes around a method's body. */
-#include "probe/probe-priv.h"
+#include "probe/hot.h"
 
 bool probe_surface(probe_thread *t, probe_frame *f)
 {
@@ -28,43 +28,53 @@ void probe_lose(const probe *p, bool ends)
     __atomic_fetch_sub(&nobody->busy, 1, __ATOMIC_RELEASE);
 }
 
-/* The thread's slot in a sink, marked as its own at the first call. */
-wire_slot *probe_slot_of(const probe_sink *s, const probe_thread *t)
+/* A call, whose frame is at `at`. The time is taken last. */
+static inline wire_event *begin(probe_thread *t, probe *p, uint64_t sp, uint64_t caller, uint8_t *at)
 {
-    wire_slot *slot = &s->slot[t->index];
-    if (__builtin_expect(slot->tid != t->tid, 0)) {
-        slot->tid = t->tid;
-        slot->used = 1;
-    }
-    return slot;
+    wire_event *v = &probe_put_frame(t, p, sp, at)->event;
+    probe_clear_slots(v, p);
+    v->instance = caller;
+    t->slot->entered++;
+    return v;
 }
 
-intptr_t probe_enter(probe *p)
+/* Where something has to be set right first, or there is no room. */
+static __attribute__((noinline, cold)) intptr_t enter(probe *p, uint64_t sp, uint64_t caller)
 {
     probe_thread *t = probe_self();
-    if (__builtin_expect(!t, 0)) {
+    if (!t) {
         probe_lose(p, false);
         return 0;
     }
-    intptr_t tok = 0;
-    probe_sink *s = p->sink;
-    if (probe_in(t, s)) {
-        wire_slot *slot = probe_slot_of(s, t);
-        probe_frame *f = probe_push(t, p, (uint64_t)__builtin_frame_address(0));
-        if (f) {
-            if (!p->ran) p->ran = 1; /* read first: the line is shared by all threads */
-            slot->entered++;
-            if (p->event_size > sizeof(wire_event)) memset(&f->event + 1, 0, p->event_size - sizeof(wire_event));
-            f->event.instance = (uint64_t)__builtin_return_address(0);
-            f->event.exception = 0;
-            tok = (intptr_t)&f->event;
-            f->event.start = probe_now();
+    wire_event *tok = NULL;
+    if (probe_in(t, p->sink)) {
+        wire_slot *slot = probe_slot_of(t, p->sink);
+        probe_trim(t, p, sp);
+        uint8_t *at = probe_above(t);
+        p->ran = 1;
+        if (at <= t->full) {
+            tok = begin(t, p, sp, caller, at);
+            tok->start = probe_now();
         } else {
             slot->lost_depth++;
         }
     }
     probe_out(t);
-    return tok;
+    return (intptr_t)tok;
+}
+
+/* Most calls begin like this: what differs goes the long way. */
+intptr_t probe_enter(probe *p)
+{
+    const uint64_t sp = probe_own_frame(), caller = (uint64_t)__builtin_return_address(0);
+    probe_thread *t = probe_self_at_once();
+    if (PROBE_UNLIKELY(!t || !probe_in_again(t, p->sink) || !p->ran)) return enter(p, sp, caller);
+    uint8_t *at = probe_above(t);
+    if (PROBE_UNLIKELY((t->top && probe_is_stale(t->top, p, sp)) || at > t->full)) return enter(p, sp, caller);
+    wire_event *tok = begin(t, p, sp, caller, at);
+    tok->start = __rdtsc();
+    probe_out(t);
+    return (intptr_t)tok;
 }
 
 /*
@@ -82,7 +92,7 @@ probe_verdict probe_decide(const probe *p, wire_event *tok)
 /* As if the call had not been seen; where nobody can tell whether the condition holds, that is counted. */
 void probe_reject(probe_thread *t, probe_frame *f, probe_verdict v)
 {
-    wire_slot *slot = &f->probe->sink->slot[t->index];
+    wire_slot *slot = probe_slot_of(t, f->probe->sink);
     slot->entered--;
     slot->dropped += v == PROBE_UNDECIDED;
     probe_pop(t, f);
@@ -100,34 +110,49 @@ intptr_t probe_ready(wire_event *tok)
     return 0;
 }
 
+/* An event of `size` bytes, from its frame. `head`: its first word. */
+static inline void fill(wire_event *v, const probe_frame *f, uint64_t head, const probe *p, uint32_t tid,
+                        uint64_t start, uint64_t elapsed, uint32_t size)
+{
+    memcpy(v, &head, sizeof head);
+    v->probe = p->id;
+    v->tid = tid;
+    v->start = start;
+    v->elapsed = elapsed;
+    v->exception = 0;
+    v->instance = f->event.instance;
+    probe_copy_words((uint8_t *)(v + 1), &f->event + 1, size - (uint32_t)sizeof *v);
+}
+
 static void write_event(probe_thread *t, probe_frame *f, wire_event_kind kind, uint32_t tid, const probe_exception *x)
 {
-    wire_event *v = &f->event;
-    v->kind = (uint8_t)kind;
-    v->flags = f->cut || (x && x->cut) ? WIRE_EV_CUT : 0;
-    v->frames = 0;
-    const uint32_t end = f->tree ? probe_close_tree(f) : f->end;
-    v->probe = f->probe->id;
-    v->tid = tid;
-    uint32_t size = (end + 7u) & ~7u;
-    v->exception = x ? (uint64_t)x->size << 32 | size : 0;
-    probe_ring_put(f->probe->sink, t->index, v, size, x ? x->bytes : NULL, x ? x->size : 0);
+    const uint32_t size = f->role == PROBE_ROOT ? probe_tree_end(f) : f->end, more = x ? (x->size + 7u) & ~7u : 0;
+    wire_event *v = probe_ring_room(t, f->probe->sink, size + more, kind);
+    if (!v) return;
+    fill(v, f, probe_head_of(f, kind), f->probe, tid, f->event.start, f->event.elapsed, size);
+    v->size = size + more;
+    if (f->role == PROBE_ROOT) probe_close_tree(f, v);
+    if (x) {
+        v->flags |= x->cut;
+        v->exception = (uint64_t)x->size << 32 | size;
+        probe_copy_words((uint8_t *)v + size, x->bytes, more);
+    }
+    probe_ring_done(t, t->slot, size + more);
 }
 
 const probe_exception *probe_noted(const probe_thread *t, const probe_frame *f)
 {
-    if (!f->exception) return NULL;
-    const probe_exception *x = &t->exceptions[f->exception - 1];
-    return x->turn == f->exception_turn ? x : NULL;
+    const probe_exception *x = &t->exceptions[f->exception % PROBE_EXCEPTIONS];
+    return f->exception && x->turn == f->exception ? x : NULL;
 }
 
 /* Of a condition that looks at the end of a call. Where nobody can tell, that is counted. */
-static bool holds_at_end(const probe_thread *t, probe_frame *f, wire_event_kind kind)
+static bool holds_at_end(probe_thread *t, probe_frame *f, wire_event_kind kind)
 {
     const probe *p = f->probe;
     f->event.kind = (uint8_t)kind;
     if (p->path_count && probe_paths_undecided(p, &f->event)) {
-        p->sink->slot[t->index].dropped += kind != WIRE_EV_MARK;
+        probe_slot_of(t, p->sink)->dropped += kind != WIRE_EV_MARK;
         return false;
     }
     return probe_condition(p->ops, p->op_count, &f->event);
@@ -139,14 +164,13 @@ void probe_emit(probe_thread *t, probe_frame *f, wire_event_kind kind, uint32_t 
     if (__builtin_expect(p->late, 0) && !holds_at_end(t, f, kind)) return;
     bool threw = kind == WIRE_EV_THROW;
     if (p->verb == WIRE_STAT)
-        probe_stat_add(p->sink, t->index, p, f->event.elapsed, threw);
-    else if (f->event.elapsed >= p->slow && (threw || !p->throws_only))
+        probe_stat_add(t, p, f->event.elapsed, threw);
+    else if (f->event.elapsed >= p->slow && (threw || !(p->only & PROBE_ONLY_THROWS)))
         write_event(t, f, kind, tid, x);
 }
 
-static void complete(wire_event *tok, wire_event_kind kind)
+static __attribute__((noinline)) void complete(wire_event *tok, wire_event_kind kind, uint64_t now)
 {
-    uint64_t now = probe_now();
     probe_thread *t = probe_self();
     probe_frame *f = probe_frame_of(tok);
     probe *p = f->probe;
@@ -155,7 +179,7 @@ static void complete(wire_event *tok, wire_event_kind kind)
     if (p->turn == f->turn && probe_in(t, p->sink) && probe_surface(t, f)) {
         tok->elapsed = now - tok->start;
         probe_emit(t, f, kind, t->tid, kind == WIRE_EV_THROW ? probe_noted(t, f) : NULL);
-        probe_ended(&p->sink->slot[t->index]);
+        probe_ended(probe_slot_of(t, p->sink));
         probe_pop(t, f);
     } else if (t->top && probe_surface(t, f)) {
         t->top = f->below;
@@ -163,19 +187,64 @@ static void complete(wire_event *tok, wire_event_kind kind)
     probe_out(t);
 }
 
+/* now: by the TSC, if there is one. */
+static __attribute__((noinline)) void end_slowly(wire_event *tok, uint64_t now)
+{
+    complete(tok, WIRE_EV_RETURN, probe_clock_is_tsc ? now : probe_now());
+}
+
+/* The frame of a call that ends as most do. From there to probe_out the sink's memory stays. */
+static inline bool is_plain_end(probe_thread *t, const probe_frame *f, const probe *p, wire_verb verb)
+{
+    const uint32_t how = verb | 1u << 24; /* it ran, every call counts, nothing is decided at its end */
+    return PROBE_LIKELY(t->top == f && p->turn == f->turn && probe_in_again(t, p->sink) && p->how == how);
+}
+
+static inline void end(probe_thread *t, wire_slot *slot, const probe_frame *f)
+{
+    probe_ended(slot);
+    t->top = f->below;
+    probe_out(t);
+}
+
+void probe_leave_stat(wire_event *tok)
+{
+    const uint64_t now = __rdtsc();
+    probe_frame *f = probe_frame_of(tok);
+    const probe *p = f->probe;
+    probe_thread *t = probe_thread_of(f);
+    if (!is_plain_end(t, f, p, WIRE_STAT)) return end_slowly(tok, now);
+    probe_stat_add(t, p, now - tok->start, false);
+    end(t, t->slot, f);
+}
+
 void probe_leave(wire_event *tok)
 {
-    complete(tok, WIRE_EV_RETURN);
+    const uint64_t now = __rdtsc();
+    probe_frame *f = probe_frame_of(tok);
+    const probe *p = f->probe;
+    probe_thread *t = probe_thread_of(f);
+    if (!is_plain_end(t, f, p, WIRE_WATCH)) return end_slowly(tok, now);
+    const uint64_t head = probe_head_of(f, WIRE_EV_RETURN);
+    const uint32_t size = (uint32_t)head;
+    uint8_t *at = t->at;
+    if (PROBE_UNLIKELY(at + size > t->until)) return end_slowly(tok, now);
+    wire_slot *slot = t->slot;
+    const uint64_t start = tok->start;
+    fill((wire_event *)(void *)at, f, head, p, t->tid, start, now - start, size);
+    slot->written++;
+    probe_ring_done(t, slot, size);
+    end(t, slot, f);
 }
 
 void probe_tail(wire_event *tok)
 {
-    complete(tok, WIRE_EV_TAIL);
+    complete(tok, WIRE_EV_TAIL, probe_now());
 }
 
 void probe_thrown(wire_event *tok)
 {
-    complete(tok, WIRE_EV_THROW);
+    complete(tok, WIRE_EV_THROW, probe_now());
 }
 
 /*
@@ -204,9 +273,7 @@ static probe_exception *picture_of(probe_thread *t, const probe_frame *f, uint8_
 
 void probe_note_for(probe_thread *t, probe_frame *f, uint8_t *exception)
 {
-    const probe_exception *x = picture_of(t, f, exception);
-    f->exception = (uint8_t)(t->turn % PROBE_EXCEPTIONS + 1);
-    f->exception_turn = x->turn;
+    f->exception = picture_of(t, f, exception)->turn;
 }
 
 /* Nobody may catch it: then no second pass comes, and this is the last that is heard of the call. */
@@ -224,7 +291,7 @@ void probe_note(wire_event *tok, uint8_t *exception)
     probe_thread *t = probe_self();
     probe_frame *f = probe_frame_of(tok);
     if (!t) return;
-    const bool told = f->probe->verb == WIRE_WATCH || f->tree == f; /* of a trace: the root's own */
+    const bool told = f->probe->verb == WIRE_WATCH || f->role == PROBE_ROOT; /* of a trace: the root's own */
     if (probe_in(t, f->probe->sink) && f->stage != PROBE_SETTLED) {
         if (f->probe->late) probe_follow_exception(f, exception);
         if (told) note(t, f, exception, now);
@@ -238,15 +305,15 @@ typedef uint32_t picture_fn(uint8_t *out, uint32_t room, const void *from, unsig
 static void append_to(probe_thread *t, probe_frame *f, int32_t slot, picture_fn *take, const void *from)
 {
     wire_event *tok = &f->event;
-    uint32_t at = (f->end + 7u) & ~7u;
-    uint8_t *limit = t->stack + PROBE_STACK_SIZE, *to = (uint8_t *)tok + at;
+    uint32_t at = f->end;
+    uint8_t *limit = t->end, *to = (uint8_t *)tok + at;
     uint32_t most = WIRE_EVENT_MOST - PROBE_EXCEPTION_BYTES;
     uint32_t room = to < limit && at < most ? (uint32_t)RJ_MIN((size_t)(limit - to), (size_t)(most - at)) : 0;
     bool cut = false;
     uint32_t n = take(to, room, from, f->probe->depth, &cut);
     if (cut) f->cut = 1;
     *(uint64_t *)(void *)((uint8_t *)tok + slot) = n || cut ? (uint64_t)n << 32 | at : 0;
-    f->end = at + n;
+    f->end = (at + n + 7u) & ~7u;
 }
 
 static void append(wire_event *tok, int32_t slot, picture_fn *take, const void *from)
@@ -310,7 +377,7 @@ void probe_span(wire_event *tok, int32_t slot, probe_typedref ref, int32_t eleme
 wire_event *probe_free_room(const probe_thread *t)
 {
     uint8_t *at = t->top ? (uint8_t *)&t->top->event + ((t->top->end + 15u) & ~15u) : t->stack;
-    return at + WIRE_EVENT_MOST <= t->stack + PROBE_STACK_SIZE ? (wire_event *)(void *)at : NULL;
+    return at + WIRE_EVENT_MOST <= t->end ? (wire_event *)(void *)at : NULL;
 }
 
 /*
@@ -344,7 +411,7 @@ static void write_stack(probe_thread *t, const probe *p, const uint64_t *frame, 
         v->elapsed = inner;
         size += blob;
     }
-    probe_ring_put(p->sink, t->index, v, size, frames, n * (uint32_t)sizeof frames[0]);
+    probe_ring_put(t, p->sink, v, size, frames, n);
 }
 
 intptr_t probe_enter_stack(probe *p)
@@ -356,7 +423,7 @@ intptr_t probe_enter_stack(probe *p)
     }
     if (probe_in(t, p->sink)) {
         if (!p->ran) p->ran = 1;
-        wire_slot *slot = probe_slot_of(p->sink, t);
+        wire_slot *slot = probe_slot_of(t, p->sink);
         slot->entered++;
         write_stack(t, p, __builtin_frame_address(0), (uint64_t)__builtin_return_address(0));
         probe_ended(slot);
@@ -377,7 +444,7 @@ intptr_t probe_ready_stack(wire_event *tok)
             probe_reject(t, f, verdict);
         } else {
             write_stack(t, p, __builtin_frame_address(0), (uint64_t)__builtin_return_address(0));
-            probe_ended(&p->sink->slot[t->index]);
+            probe_ended(probe_slot_of(t, p->sink));
             probe_pop(t, f);
         }
     }
@@ -398,7 +465,7 @@ intptr_t probe_ready_line(wire_event *tok)
         } else {
             tok->elapsed = 0;
             write_event(t, f, WIRE_EV_LINE, t->tid, NULL);
-            probe_ended(&p->sink->slot[t->index]);
+            probe_ended(probe_slot_of(t, p->sink));
             probe_pop(t, f);
         }
     }

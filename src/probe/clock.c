@@ -1,9 +1,8 @@
 /* The clock: the TSC where it is invariant, else CLOCK_MONOTONIC through the vDSO. */
-#include "probe/probe-priv.h"
+#include "probe/hot.h"
 
 #include <cpuid.h>
 #include <time.h>
-#include <x86intrin.h>
 
 bool probe_clock_is_tsc;
 
@@ -19,9 +18,9 @@ static uint64_t ns_of(clockid_t id)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-uint64_t probe_now(void)
+uint64_t probe_now_by_call(void)
 {
-    return probe_clock_is_tsc ? __rdtsc() : ns_of(CLOCK_MONOTONIC);
+    return ns_of(CLOCK_MONOTONIC);
 }
 
 /* Ticks and ns that belong together: of several tries the one that took least between. */

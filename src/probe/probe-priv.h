@@ -7,8 +7,9 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-#define PROBE_THREADS         1024u /* index 0 is nobody's: threads without a slot count there */
-#define PROBE_STACK_SIZE      (1024u * 1024u)
+#define PROBE_THREADS         1024u           /* index 0 is nobody's */
+#define PROBE_STACK_SIZE      (1024u * 1024u) /* and alignment */
+#define PROBE_STACK_HEAD      16u             /* bytes before its first frame: the thread that a plain end looks at */
 #define PROBE_EXCEPTIONS      4u
 #define PROBE_EXCEPTION_BYTES 1536u
 
@@ -28,22 +29,33 @@ typedef enum probe_stage {
     PROBE_OUTCOME,    /* the same, of a call that may not have been registered yet */
 } probe_stage;
 
+typedef enum probe_role { PROBE_ALONE, PROBE_ROOT, PROBE_CALLEE } probe_role;
+
 typedef struct probe_frame {
     struct probe_frame *below;
     probe *probe;
-    uint64_t sp;       /* of enter: frames whose sp lies below a caller's are stale */
-    uint32_t end;      /* bytes of the event that are in use */
-    uint8_t exception; /* index + 1 of the exception that was noted, 0: none */
-    uint8_t cut;
-    uint16_t exception_turn;
-    uint32_t turn; /* of the probe */
-    uint32_t id;   /* OUTCOME: of the call */
+    uint64_t sp; /* of enter: frames whose sp lies below a caller's are stale */
+    uint32_t id; /* OUTCOME: of the call */
+
+    /* Of a trace. */
+    uint16_t node;     /* of a callee: its node, 0: it has none for want of room; of a root: how many */
+    uint16_t nodes_at; /* of a root: where its nodes lie in the event, 0: it has none yet */
+    union {
+        struct probe_frame *root;  /* of a callee */
+        struct probe_frame *outer; /* of a root: that of the tree around it, which is another client's */
+    };
+    uint8_t level; /* below the root */
+
+    /* What every frame begins with, as in its probe; the first word is that of the event. */
+    _Alignas(8) uint32_t end; /* bytes of the event that are in use: a multiple of 8 */
+    uint8_t kind;             /* 0 here */
+    uint8_t cut;              /* WIRE_EV_CUT or 0 */
+    uint16_t frames;          /* 0 here */
+    uint32_t turn;            /* of the probe */
     uint8_t stage;
-    uint8_t level;             /* trace: below the root */
-    uint16_t node;             /* trace: of a callee: its node, 0: it has none for want of room; of a root: how many */
-    uint32_t nodes_at;         /* trace: of a root: where its nodes lie in the event, 0: it has none yet */
-    struct probe_frame *tree;  /* trace: the root's frame; of a root: itself; else NULL */
-    struct probe_frame *outer; /* trace: of a root: that of the tree around it, which is another client's */
+    uint8_t role;
+    uint16_t exception; /* the turn of the one that was noted, 0: none was */
+
     wire_event event;
 } probe_frame;
 
@@ -62,13 +74,19 @@ typedef struct probe_exception {
 typedef enum probe_block_state { PROBE_FREE, PROBE_TAKEN, PROBE_HELD } probe_block_state;
 
 typedef struct probe_thread {
-    _Atomic uint32_t state; /* probe_block_state */
-    uint32_t index, tid;
-    uint64_t age;  /* of the taking: greater is later */
-    uint32_t busy; /* inside one of our functions: read by probe_sink_detach after a membarrier */
+    /* What every call looks at, in one cache line. */
+    _Alignas(64) uint64_t busy; /* inside one of our functions: read by probe_sink_detach after a membarrier */
     probe_frame *top;
-    probe_frame *tree;                /* the innermost root of a trace; NULL: none is open */
-    uint8_t *stack;                   /* PROBE_STACK_SIZE bytes */
+    uint8_t *stack, *full;  /* where the first frame goes; no frame begins behind `full` */
+    const probe_sink *sink; /* that of the last call (probe_turn_to); NULL: of none that is still there */
+    wire_slot *slot;        /* the thread's in it */
+    uint8_t *at, *until;    /* its ring: where the next event goes; how far it is known to be free and in one piece */
+
+    probe_frame *tree;      /* the innermost root of a trace; NULL: none is open */
+    uint8_t *end;           /* of the stack */
+    _Atomic uint32_t state; /* probe_block_state */
+    uint32_t tid, index;
+    uint64_t age;                     /* of the taking: greater is later */
     uint64_t native_low, native_high; /* bounds of the native stack, 0: not asked for yet */
     uint16_t turn;
     probe_exception exceptions[PROBE_EXCEPTIONS];
@@ -76,29 +94,28 @@ typedef struct probe_thread {
 
 extern probe_thread *probe_pool; /* PROBE_THREADS of them */
 
-/* The calling thread's block; NULL where the pool is exhausted. */
-probe_thread *probe_self(void);
-uint64_t probe_now(void);
 void probe_clock_start(void);
 void probe_clock_settle(void);
-extern bool probe_clock_is_tsc;
+
+/* The sink of the call that begins or ends now: where the thread's slot and ring lie in it. Inside of probe_in. */
+void probe_turn_to(probe_thread *t, const probe_sink *s);
+/* Forgets that threads have turned to a sink that is about to go. */
+void probe_turn_from(const probe_sink *s);
 
 /* A frame on top of the thread's stack, or NULL where it is full. */
 probe_frame *probe_push(probe_thread *t, probe *p, uint64_t sp);
 void probe_pop_abandoned(probe_thread *t, probe_frame *f);
 /* Takes off the frames of calls that have vanished, as seen by a call of p that begins at sp. */
 void probe_trim(probe_thread *t, const probe *p, uint64_t sp);
-/* Takes the top frame off. */
-static inline void probe_pop(probe_thread *t, probe_frame *f)
-{
-    t->top = f->below;
-    if (f->tree == f) t->tree = f->outer;
-}
 
-/* Appends an event (and one blob behind it) to the thread's ring; counts it as dropped where it does not fit. */
-void probe_ring_put(probe_sink *s, uint32_t index, const wire_event *event, uint32_t size, const void *more,
-                    uint32_t more_size);
-void probe_stat_add(probe_sink *s, uint32_t index, const probe *p, uint64_t elapsed, bool error);
+/*
+ * Room for an event of `need` bytes (a multiple of 8) in the thread's ring in a sink, to be made known by
+ * probe_ring_done; NULL where it does not fit. Either is counted.
+ */
+wire_event *probe_ring_room(probe_thread *t, const probe_sink *s, uint32_t need, wire_event_kind kind);
+/* Appends an event with the addresses of frames behind it. */
+void probe_ring_put(probe_thread *t, const probe_sink *s, const wire_event *event, uint32_t size,
+                    const uint64_t *frames, uint32_t frame_count);
 
 /* Writes the picture of an object into out (at most `room` bytes); returns its size, 0 for null. */
 uint32_t probe_picture(uint8_t *out, uint32_t room, uint8_t *object, unsigned depth, bool *cut);
@@ -131,26 +148,7 @@ bool probe_ask(probe_step *s, uint64_t type);
 /* Appends a picture of the object to the frame and points the slot at it. Inside of probe_in. */
 void probe_append_object(probe_thread *t, probe_frame *f, uint16_t slot, uint8_t *object);
 
-/* ---- what call.c and async.c share ---- */
-
-static inline probe_frame *probe_frame_of(wire_event *tok)
-{
-    return (probe_frame *)(void *)((uint8_t *)tok - offsetof(probe_frame, event));
-}
-
-/* Enters one of our functions: from here to `out` the sink's memory stays. */
-static inline bool probe_in(probe_thread *t, const probe_sink *s)
-{
-    t->busy = 1;
-    PROBE_BARRIER();
-    return !__atomic_load_n(&s->detached, __ATOMIC_RELAXED);
-}
-
-static inline void probe_out(probe_thread *t)
-{
-    PROBE_BARRIER();
-    t->busy = 0;
-}
+/* ---- what call.c, async.c and trace.c share ---- */
 
 /*
  * Makes f the top frame: what lies above it has vanished without a leave. False where f itself is gone already (it was
@@ -158,17 +156,12 @@ static inline void probe_out(probe_thread *t)
  */
 bool probe_surface(probe_thread *t, probe_frame *f);
 void probe_lose(const probe *p, bool ends); /* counts a call of a thread that found no block; ends: it had begun */
-wire_slot *probe_slot_of(const probe_sink *s, const probe_thread *t);
-/* A call has ended, and what there is to say of it has been written: who reads that it has ended finds that. */
-static inline void probe_ended(wire_slot *slot)
-{
-    __atomic_store_n(&slot->left, slot->left + 1, __ATOMIC_RELEASE);
-}
 /* The exception that was noted for the frame, if its place has not been taken by later ones. */
 const probe_exception *probe_noted(const probe_thread *t, const probe_frame *f);
 void probe_note_for(probe_thread *t, probe_frame *f, uint8_t *exception);
-/* Of a root, for its event: how many nodes there are, whether any call may be missing. Answers where they end. */
-uint32_t probe_close_tree(probe_frame *f);
+/* Of a root, for its event: where its nodes end; how many they are, and whether any call may be missing. */
+uint32_t probe_tree_end(const probe_frame *f);
+void probe_close_tree(const probe_frame *f, wire_event *v);
 /* Statistics or an event of the call whose frame is complete, as its probe wants it. */
 void probe_emit(probe_thread *t, probe_frame *f, wire_event_kind kind, uint32_t tid, const probe_exception *x);
 

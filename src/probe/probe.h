@@ -126,22 +126,34 @@ typedef struct probe_sink {
     int fd;
 } probe_sink;
 
+enum probe_only { PROBE_ONLY_THROWS = 1, PROBE_ONLY_SLOW = 2 };
+
 /* One layer on one method. Its address stands in woven IL, so it is never reused while that IL may run. */
 typedef struct probe {
     uint8_t gate; /* first: woven code loads this byte */
-    uint8_t verb; /* wire_verb */
     uint8_t depth;
-    uint8_t throws_only;
-    uint8_t ran; /* set by the first call: the version is active */
     uint8_t op_count;
-    uint16_t event_size; /* sizeof(wire_event) + slots */
+    uint8_t path_count;
+    union {
+        struct {
+            uint8_t verb; /* wire_verb */
+            uint8_t only; /* probe_only: not of every call there is to be an event */
+            uint8_t late; /* the condition is decided when the call ends */
+            uint8_t ran;  /* set by the first call: the version is active */
+        };
+        uint32_t how; /* all of these at once */
+    };
     uint32_t id;
+    uint32_t reserved;
+    /* A frame begins with these four words: they are copied at once. */
+    uint32_t event_size; /* sizeof(wire_event) + slots */
+    uint32_t zero;
     uint32_t turn; /* greater with each use of this memory: frames that were abandoned may point to an earlier one */
-    uint64_t slow; /* ticks */
+    uint32_t zero_too;
+    uint64_t slow; /* ticks: ONLY_SLOW, of those that take as many */
     probe_sink *sink;
     const probe_op *ops;
     probe_path *paths;
-    uint8_t path_count;
     uint8_t armed;   /* the gate of the state machine's part of an async probe: stays open for calls that are pending */
     uint8_t task_at; /* where a builder has its task, in bytes */
     uint8_t exception_at, context_at, kind_at; /* THROWS: in an ExInfo */
@@ -149,7 +161,6 @@ typedef struct probe {
     uint8_t root;        /* trace: its calls begin trees, where none is open on the thread */
     uint8_t into;        /* trace: followed at any level below the root */
     uint8_t levels;      /* trace: of calls that are followed below a root */
-    uint8_t late;        /* the condition is decided when the call ends */
     uint32_t suspending; /* calls that are between PROBE_SUSPENDING and PROBE_SETTLED, on all threads */
 } probe;
 
@@ -178,6 +189,7 @@ void probe_leave_trace(wire_event *tok);
 void probe_tail_trace(wire_event *tok);
 void probe_thrown_trace(wire_event *tok);
 void probe_leave(wire_event *tok);                    /* normal return */
+void probe_leave_stat(wire_event *tok);               /* the same of a stat */
 void probe_tail(wire_event *tok);                     /* a tail call or jmp follows */
 void probe_note(wire_event *tok, uint8_t *exception); /* filter, first pass */
 void probe_thrown(wire_event *tok);                   /* fault, second pass */
@@ -256,6 +268,7 @@ bool probe_sink_open(probe_sink *s, uint32_t stats_max, err_t *e);
 /* Threads leave every frame of the sink's behind: after this no application thread touches its memory. Bounded; false:
  * one was still inside. */
 bool probe_sink_detach(probe_sink *s);
+/* After that, or where no probe has ever had it. */
 void probe_sink_close(probe_sink *s);
 /* Each thread that is inside one of the functions above now comes out of it. Bounded; false: one was still inside. */
 bool probe_quiesce(void);

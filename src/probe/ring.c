@@ -1,76 +1,60 @@
-/* One producer, one consumer: the rings and the statistics in shared memory. What the consumer writes (tail) is not to
- * be trusted. */
-#include "probe/probe-priv.h"
+/* One producer, one consumer: the rings and the statistics in shared memory. */
+#include "probe/hot.h"
 
-static void count_shared(uint64_t *counter)
+/* Looks how much room there is; limit: bytes that may be in the ring. What the consumer writes is not to be trusted. */
+static void look(probe_thread *t, uint64_t limit)
 {
-    __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
+    const uint64_t size = t->sink->ring_size;
+    const uint64_t head = __atomic_load_n(&t->slot->head, __ATOMIC_RELAXED) & ~(uint64_t)7, at = head & (size - 1);
+    const uint64_t used = head - (__atomic_load_n(&t->slot->tail, __ATOMIC_ACQUIRE) & ~(uint64_t)7);
+    t->at = t->sink->rings + (uint64_t)t->index * size + at;
+    t->until = t->at + (used < limit ? RJ_MIN(limit - used, size - at) : 0);
 }
 
-/* Addresses get their marks here: a copy word by word waits for no store that has just been made. */
-static void put_more(uint8_t *to, const wire_event *event, const void *more, uint32_t size)
+static bool fits(const probe_thread *t, uint64_t need)
 {
-    if (event->kind == WIRE_EV_STACK || event->kind == WIRE_EV_THROWN)
-        probe_vouch((uint64_t *)(void *)to, more, size / sizeof(uint64_t));
-    else
-        memcpy(to, more, size);
+    return need <= (uint64_t)(t->until - t->at);
 }
 
-void probe_ring_put(probe_sink *s, uint32_t index, const wire_event *event, uint32_t size, const void *more,
-                    uint32_t more_size)
+/* The end of the ring is filled up, where it is free, and the beginning is looked at. */
+static void wrap(probe_thread *t, uint64_t need, uint64_t limit)
 {
-    if (index == 0) {
-        count_shared(&s->memory->no_slot);
-        return;
-    }
-    wire_slot *slot = &s->slot[index];
-    uint32_t need = (size + more_size + 7u) & ~7u;
+    const uint64_t size = t->sink->ring_size;
+    const uint64_t to_end = size - (uint64_t)(t->at - t->sink->rings) % size;
+    if (!fits(t, to_end) || limit < to_end + need) return;
+    look(t, limit - need);
+    if (!fits(t, to_end)) return;
+    /* to_end is a multiple of 8: there is always room for size and kind */
+    wire_event *filler = (wire_event *)(void *)t->at;
+    filler->size = (uint32_t)to_end;
+    filler->kind = WIRE_EV_PAD;
+    probe_ring_done(t, t->slot, (uint32_t)to_end);
+    look(t, limit);
+}
+
+wire_event *probe_ring_room(probe_thread *t, const probe_sink *s, uint32_t need, wire_event_kind kind)
+{
+    wire_slot *slot = probe_slot_of(t, s);
     /* Marks only matter where nothing follows them: they must not take the place of what does, and are no calls. */
-    bool mark = event->kind == WIRE_EV_MARK;
-    uint64_t limit = mark ? s->ring_size / 2 : s->ring_size;
-    /* Our own index lies in memory that the consumer can write as well: where it is off, events are, but never the
-     * bounds. */
-    uint64_t head = __atomic_load_n(&slot->head, __ATOMIC_RELAXED) & ~(uint64_t)7;
-    uint64_t used = head - __atomic_load_n(&slot->tail, __ATOMIC_ACQUIRE);
-    uint64_t at = head & (s->ring_size - 1), to_end = s->ring_size - at, pad = to_end < need ? to_end : 0;
-    if (used > limit || limit - used < need + pad) {
-        slot->dropped += !mark;
-        return;
-    }
-    uint8_t *ring = s->rings + (uint64_t)index * s->ring_size;
-    if (pad) {
-        /* to_end is a multiple of 8: there is always room for size and kind */
-        wire_event *filler = (wire_event *)(void *)(ring + at);
-        filler->size = (uint32_t)pad;
-        filler->kind = WIRE_EV_PAD;
-        at = 0;
-    }
-    memcpy(ring + at, event, size);
-    if (more_size) put_more(ring + at + size, event, more, more_size);
-    ((wire_event *)(void *)(ring + at))->size = need;
-    slot->written += !mark;
-    __atomic_store_n(&slot->head, head + pad + need, __ATOMIC_RELEASE);
+    const bool mark = kind == WIRE_EV_MARK;
+    const uint64_t limit = mark ? s->ring_size / 2 : s->ring_size;
+    look(t, limit);
+    if (!fits(t, need)) wrap(t, need, limit);
+    const bool fitted = fits(t, need);
+    slot->dropped += !fitted && !mark;
+    slot->written += fitted && !mark;
+    return fitted ? (wire_event *)(void *)t->at : NULL;
 }
 
-void probe_stat_add(probe_sink *s, uint32_t index, const probe *p, uint64_t elapsed, bool error)
+/* Addresses get their marks here. */
+void probe_ring_put(probe_thread *t, const probe_sink *s, const wire_event *event, uint32_t size,
+                    const uint64_t *frames, uint32_t frame_count)
 {
-    if (p->id >= s->stats_max) return;
-    wire_stat *stat = (wire_stat *)(void *)(s->stats + ((uint64_t)index * s->stats_max + p->id) * sizeof(wire_stat));
-    uint64_t *bucket = &stat->bucket[wire_bucket(elapsed)];
-    if (index) {
-        stat->calls++;
-        stat->errors += error;
-        stat->sum += elapsed;
-        if (elapsed > stat->max) stat->max = elapsed;
-        ++*bucket;
-        return;
-    }
-    count_shared(&stat->calls);
-    if (error) count_shared(&stat->errors);
-    __atomic_fetch_add(&stat->sum, elapsed, __ATOMIC_RELAXED);
-    count_shared(bucket);
-    uint64_t seen = __atomic_load_n(&stat->max, __ATOMIC_RELAXED);
-    while (elapsed > seen &&
-           !__atomic_compare_exchange_n(&stat->max, &seen, elapsed, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
-    }
+    const uint32_t front = (size + 7u) & ~7u, need = front + frame_count * (uint32_t)sizeof *frames;
+    wire_event *to = probe_ring_room(t, s, need, (wire_event_kind)event->kind);
+    if (!to) return;
+    memcpy(to, event, size);
+    probe_vouch((uint64_t *)(void *)((uint8_t *)to + front), frames, frame_count);
+    to->size = need;
+    probe_ring_done(t, t->slot, need);
 }

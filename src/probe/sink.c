@@ -63,6 +63,9 @@ bool probe_sink_open(probe_sink *s, uint32_t stats_max, err_t *e)
 bool probe_sink_detach(probe_sink *s)
 {
     __atomic_store_n(&s->detached, 1, __ATOMIC_SEQ_CST);
+    if (!probe_quiesce()) return false;
+    /* From here on no thread turns to it any more; who has does not ask whether it is detached. */
+    probe_turn_from(s);
     return probe_quiesce();
 }
 

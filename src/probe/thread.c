@@ -1,5 +1,5 @@
 /* The pool of thread blocks and the stacks of frames. */
-#include "probe/probe-priv.h"
+#include "probe/hot.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -18,23 +18,9 @@ static _Atomic uint32_t hint = 1,
 static _Atomic uint64_t ages;
 static _Atomic uint32_t highest; /* index that was ever taken */
 
-/*
- * A thread's block is the value of a key, which also tells us of threads that end. The agent has no TLS of its own:
- * after a library with TLS is loaded each thread's next access to any library's TLS takes glibc's slow path, and a
- * signal there whose handler does the same (the runtime suspends by one) makes glibc 2.36 give the thread a second,
- * empty block in the place of the one that it had (docs/runtime-facts.md).
- *
- * glibc keeps the values of the first 32 keys in the thread's own descriptor, where they are read without a call:
- *
- *      %fs -> | descriptor ...  | key 0: seq, value | ... | key n: seq, value | ...
- *                               slot ---------------------^
- *
- * seq tells that the value belongs to this key, not to one that had the number before. Where the place was not found
- * (another libc, all of these keys in use) pthread_getspecific is asked.
- */
 #define DESCRIPTOR_BYTES 1536u
 static pthread_key_t mine;
-static uintptr_t slot, slot_seq;
+probe_key probe_own_key;
 
 static uintptr_t descriptor_word(uintptr_t at)
 {
@@ -52,9 +38,9 @@ static void find_slot(void)
     for (uintptr_t at = sizeof(uintptr_t); !found && at < DESCRIPTOR_BYTES; at += sizeof(uintptr_t))
         if (descriptor_word(at) == (uintptr_t)&marks[0]) found = at;
     pthread_setspecific(mine, &marks[1]);
-    if (found && descriptor_word(found) == (uintptr_t)&marks[1]) {
-        slot = found - sizeof(uintptr_t);
-        slot_seq = descriptor_word(slot);
+    if (found && descriptor_word(found) == (uintptr_t)&marks[1] && probe_clock_is_tsc) {
+        probe_own_key.slot = found - sizeof(uintptr_t);
+        probe_own_key.seq = descriptor_word(probe_own_key.slot);
     }
     pthread_setspecific(mine, NULL);
 }
@@ -68,6 +54,7 @@ static void release(probe_thread *t)
     PROBE_BARRIER();
     t->busy = 0;
     t->tid = 0;
+    t->sink = NULL; /* the next one marks its slot as its own */
     t->native_low = t->native_high = 0;
     uint32_t index = t->index;
     atomic_fetch_sub(&in_use, 1);
@@ -95,12 +82,12 @@ bool probe_start(err_t *e)
     probe_clock_start();
     if (!probe_vouch_start(e)) return false;
     size_t blocks = (sizeof(probe_thread) * PROBE_THREADS + 4095) & ~(size_t)4095;
-    size_t size = blocks + (size_t)PROBE_STACK_SIZE * PROBE_THREADS;
+    size_t size = blocks + (size_t)PROBE_STACK_SIZE * (PROBE_THREADS + 1); /* one to spare: they are aligned */
     uint8_t *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED) return err_errno(e, "reserving %zu MB of address space for the threads' frames", size >> 20);
     madvise(p, size, MADV_NOHUGEPAGE);
     probe_pool = (probe_thread *)(void *)p;
-    stacks = p + blocks;
+    stacks = (uint8_t *)(((uintptr_t)p + blocks + PROBE_STACK_SIZE - 1) & ~(uintptr_t)(PROBE_STACK_SIZE - 1));
     atomic_store(&probe_pool[0].state, PROBE_TAKEN); /* nobody's: never given to a thread */
     int error = pthread_key_create(&mine, give_back);
     if (error) return err_set(e, ERR_SYSTEM, -1, "the process has no key for thread data left: %s", strerror(error));
@@ -123,7 +110,11 @@ static probe_thread *take(void)
         }
         /* not at the start: a page fault for each block would make it two milliseconds longer */
         probe_pool[i].index = i;
-        probe_pool[i].stack = stacks + (size_t)PROBE_STACK_SIZE * i;
+        uint8_t *stack = stacks + (size_t)PROBE_STACK_SIZE * i;
+        *(probe_thread **)(void *)stack = &probe_pool[probe_clock_is_tsc ? i : 0];
+        probe_pool[i].stack = stack + PROBE_STACK_HEAD;
+        probe_pool[i].end = stack + PROBE_STACK_SIZE;
+        probe_pool[i].full = probe_pool[i].end - sizeof(probe_frame) - WIRE_EVENT_MOST;
         probe_pool[i].age = atomic_fetch_add(&ages, 1);
         pthread_setspecific(mine, &probe_pool[i]);
         /* last: the sweep looks at blocks that have one */
@@ -138,44 +129,44 @@ uint32_t probe_slots(void)
     return atomic_load(&highest) + 1;
 }
 
-static __attribute__((noinline, cold)) probe_thread *self_by_call(void)
+__attribute__((cold)) probe_thread *probe_self_by_call(void)
 {
     probe_thread *t = pthread_getspecific(mine);
     return t ? t : take();
 }
 
-probe_thread *probe_self(void)
+void probe_turn_to(probe_thread *t, const probe_sink *s)
 {
-    const uintptr_t t = descriptor_word(slot + sizeof t);
-    if (__builtin_expect(descriptor_word(slot) != slot_seq || !t, 0)) return self_by_call();
-    return (probe_thread *)t;
+    wire_slot *slot = &s->slot[t->index];
+    if (slot->tid != t->tid) {
+        slot->tid = t->tid;
+        slot->used = 1;
+    }
+    t->slot = slot;
+    t->at = t->until = NULL; /* looked for at the first event */
+    t->sink = s;
 }
 
-/* Calls vanish where their thread was unwound past them without our handlers: they are deeper than this one, or this
- * very one again. */
+void probe_turn_from(const probe_sink *s)
+{
+    const uint32_t end = probe_slots();
+    for (uint32_t i = 1; i < end; i++) {
+        const probe_sink *seen = s;
+        __atomic_compare_exchange_n(&probe_pool[i].sink, &seen, NULL, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+    }
+}
+
 void probe_trim(probe_thread *t, const probe *p, uint64_t sp)
 {
-    while (t->top && (t->top->sp < sp || (t->top->sp == sp && t->top->probe == p)))
+    while (t->top && probe_is_stale(t->top, p, sp))
         probe_pop_abandoned(t, t->top);
 }
 
 probe_frame *probe_push(probe_thread *t, probe *p, uint64_t sp)
 {
     probe_trim(t, p, sp);
-    uint8_t *at = t->top ? (uint8_t *)&t->top->event + ((t->top->end + 15u) & ~15u) : t->stack;
-    if (at + sizeof(probe_frame) + p->event_size + 512 > t->stack + PROBE_STACK_SIZE) return NULL;
-    probe_frame *f = (probe_frame *)(void *)at;
-    f->below = t->top;
-    f->probe = p;
-    f->sp = sp;
-    f->turn = p->turn;
-    f->end = p->event_size;
-    f->exception = 0;
-    f->cut = 0;
-    f->stage = PROBE_CALLED;
-    f->tree = NULL;
-    t->top = f;
-    return f;
+    uint8_t *at = probe_above(t);
+    return at > t->full ? NULL : probe_put_frame(t, p, sp, at);
 }
 
 void probe_pop_abandoned(probe_thread *t, probe_frame *f)
@@ -186,6 +177,7 @@ void probe_pop_abandoned(probe_thread *t, probe_frame *f)
     if (f->stage == PROBE_SUSPENDING) __atomic_fetch_sub(&p->suspending, 1, __ATOMIC_SEQ_CST);
     /* The others are no calls of their own, or were counted. */
     bool counts = f->stage != PROBE_SETTLED && f->stage != PROBE_OUTCOME;
+    /* It may be another sink than that of the call that is going on, which the thread has turned to. */
     if (counts && !p->sink->detached) probe_ended(&p->sink->slot[t->index]);
 }
 

@@ -1,12 +1,11 @@
 /* Exceptions as they are thrown: an event each, for those that have asked. */
-#include "probe/probe-priv.h"
+#include "probe/hot.h"
 
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static void put(const probe_thread *t, const probe *p, wire_event *v, uint8_t *object, const uint64_t *frames,
-                unsigned count)
+static void put(probe_thread *t, const probe *p, wire_event *v, uint8_t *object, const uint64_t *frames, unsigned count)
 {
     const uint32_t tail = count * (uint32_t)sizeof *frames;
     bool cut = false;
@@ -20,7 +19,7 @@ static void put(const probe_thread *t, const probe *p, wire_event *v, uint8_t *o
     v->tid = t->tid;
     v->start = probe_now();
     v->exception = blob ? (uint64_t)blob << 32 | sizeof *v : 0;
-    probe_ring_put(p->sink, t->index, v, (uint32_t)sizeof *v + blob, frames, tail);
+    probe_ring_put(t, p->sink, v, (uint32_t)sizeof *v + blob, frames, count);
 }
 
 void probe_threw(probe *const *probes, unsigned count, uint8_t *object, const uint64_t *frames, unsigned frame_count)
@@ -33,7 +32,7 @@ void probe_threw(probe *const *probes, unsigned count, uint8_t *object, const ui
     for (unsigned i = 0; i < count; i++) {
         const probe *p = __atomic_load_n(&probes[i], __ATOMIC_ACQUIRE);
         if (!p || !p->gate || __atomic_load_n(&p->sink->detached, __ATOMIC_RELAXED)) continue;
-        wire_slot *slot = probe_slot_of(p->sink, t);
+        wire_slot *slot = probe_slot_of(t, p->sink);
         if (!room) {
             slot->lost_depth++;
             continue;
@@ -116,7 +115,7 @@ void probe_dispatch(wire_event *tok, int32_t slot, probe_typedref info)
         wire_event *room = probe_free_room(t);
         const unsigned count = thrown_from(t, p, info.address, __builtin_frame_address(0), frames);
         if (room && object) put(t, p, room, object, frames, count);
-        probe_ended(&p->sink->slot[t->index]);
+        probe_ended(probe_slot_of(t, p->sink));
     }
     probe_out(t);
 }

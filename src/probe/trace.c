@@ -2,7 +2,7 @@
  * Call trees. A root's frame holds the nodes of its tree behind its slots, one for each method below each caller:
  * a call that is made a thousand times adds to one node, and the tree is one event, whole or not there at all.
  */
-#include "probe/probe-priv.h"
+#include "probe/hot.h"
 
 /* What an event has room for, beside the picture of an exception. */
 #define NODES_END (WIRE_EVENT_MOST - PROBE_EXCEPTION_BYTES)
@@ -27,10 +27,10 @@ static probe_frame *tree_of(const probe_thread *t, const probe_sink *s)
 /* Behind what the root has captured, before anybody else's frame can lie there. */
 static void open_nodes(const probe_thread *t, probe_frame *root)
 {
-    uint32_t at = (root->end + 7u) & ~7u;
+    uint32_t at = root->end;
     if (at + sizeof(wire_node) > NODES_END) return;
-    if ((uint8_t *)&root->event + NODES_END > t->stack + PROBE_STACK_SIZE) return;
-    root->nodes_at = at;
+    if ((uint8_t *)&root->event + NODES_END > t->end) return;
+    root->nodes_at = (uint16_t)at;
     root->node = 1;
     root->end = NODES_END;
     *nodes_of(root) = (wire_node){.probe = root->probe->id};
@@ -51,7 +51,7 @@ static uint16_t node_for(probe_frame *root, uint16_t parent, uint32_t id)
 
 static intptr_t begin_tree(probe_thread *t, probe *p, uint64_t sp, uint64_t caller)
 {
-    wire_slot *slot = probe_slot_of(p->sink, t);
+    wire_slot *slot = probe_slot_of(t, p->sink);
     probe_frame *f = probe_push(t, p, sp);
     if (!f) {
         slot->lost_depth++;
@@ -59,13 +59,12 @@ static intptr_t begin_tree(probe_thread *t, probe *p, uint64_t sp, uint64_t call
     }
     if (!p->ran) p->ran = 1;
     slot->entered++;
-    if (p->event_size > sizeof(wire_event)) memset(&f->event + 1, 0, p->event_size - sizeof(wire_event));
+    probe_clear_slots(&f->event, p);
     f->event.instance = caller;
-    f->event.exception = 0;
+    f->role = PROBE_ROOT;
     f->level = 0;
     f->node = 0;
     f->nodes_at = 0;
-    f->tree = f;
     f->outer = t->tree;
     t->tree = f;
     if (!p->op_count) open_nodes(t, f);
@@ -76,7 +75,7 @@ static intptr_t begin_tree(probe_thread *t, probe *p, uint64_t sp, uint64_t call
 static intptr_t add_call(probe_thread *t, probe *p, probe_frame *root, uint64_t sp)
 {
     const probe_frame *parent = t->top;
-    while (parent->tree != root)
+    while (parent != root && (parent->role != PROBE_CALLEE || parent->root != root))
         parent = parent->below;
     if (parent->level >= root->probe->levels && !p->into) return 0;
     if (!root->nodes_at) {
@@ -101,7 +100,8 @@ static intptr_t add_call(probe_thread *t, probe *p, probe_frame *root, uint64_t 
     }
     if (!p->ran) p->ran = 1;
     f->stage = PROBE_SETTLED; /* no event of its own */
-    f->tree = root;
+    f->role = PROBE_CALLEE;
+    f->root = root;
     f->level = level;
     f->node = node;
     f->event.start = probe_now();
@@ -135,7 +135,7 @@ intptr_t probe_ready_trace(wire_event *tok)
     probe_thread *t = probe_self();
     probe_frame *f = probe_frame_of(tok);
     const probe *p = f->probe;
-    if (!t || f->tree != f) return (intptr_t)tok; /* in another's tree nothing is asked of it */
+    if (!t || f->role != PROBE_ROOT) return (intptr_t)tok; /* in another's tree nothing is asked of it */
     const probe_verdict v = probe_decide(p, tok);
     if (v == PROBE_HOLDS) {
         open_nodes(t, f);
@@ -167,27 +167,28 @@ static void complete(wire_event *tok, wire_event_kind kind)
     const bool known = p->turn == f->turn && probe_in(t, p->sink);
     if (t->top && probe_surface(t, f)) {
         uint64_t elapsed = now - tok->start;
-        if (known && f->tree == f) {
+        if (known && f->role == PROBE_ROOT) {
             tok->elapsed = elapsed;
             probe_emit(t, f, kind, t->tid, threw ? probe_noted(t, f) : NULL);
-            probe_ended(&p->sink->slot[t->index]);
+            probe_ended(probe_slot_of(t, p->sink));
         } else if (known && f->node) {
-            add_time(&nodes_of(f->tree)[f->node], elapsed, threw);
+            add_time(&nodes_of(f->root)[f->node], elapsed, threw);
         }
         probe_pop(t, f);
     }
     probe_out(t);
 }
 
-uint32_t probe_close_tree(probe_frame *f)
+uint32_t probe_tree_end(const probe_frame *f)
 {
-    if (!f->probe->gate) f->event.flags |= WIRE_EV_PARTIAL;
-    if (!f->nodes_at) {
-        f->event.flags |= WIRE_EV_CUT;
-        return f->end;
-    }
-    f->event.frames = f->node;
-    return f->nodes_at + f->node * (uint32_t)sizeof(wire_node);
+    return f->nodes_at ? f->nodes_at + f->node * (uint32_t)sizeof(wire_node) : f->end;
+}
+
+void probe_close_tree(const probe_frame *f, wire_event *v)
+{
+    if (!f->probe->gate) v->flags |= WIRE_EV_PARTIAL;
+    if (!f->nodes_at) v->flags |= WIRE_EV_CUT;
+    v->frames = f->node;
 }
 
 void probe_leave_trace(wire_event *tok)

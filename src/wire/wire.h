@@ -247,8 +247,8 @@ bool wire_header_check(const wire_header *h, uint32_t most, err_t *e);
  *      wire_stat matrix       slots x stats_max of wire_stat (sparse)                at stats_at; only touched pages
  * exist
  *
- * A thread slot belongs to one thread of the target at a time (slot 0 is shared, with atomic adds, by threads that
- * found none: it has statistics but no ring). Each ring has one producer (that thread) and one consumer (the client).
+ * A thread slot belongs to one thread of the target at a time (slot 0 is nobody's: threads that found none only count
+ * in `no_slot`, and in its `left`). Each ring has one producer (that thread) and one consumer (the client).
  * head and tail count bytes since the beginning; an event never wraps: a WIRE_EV_PAD fills the end. The producer trusts
  * nothing that the consumer writes.
  */
@@ -354,8 +354,7 @@ typedef struct wire_node {
 #define WIRE_ELEMENTS_MOST 8u
 #define WIRE_EVENT_MOST    16384u
 
-/* Log-linear histogram of elapsed ns: bucket = 8 sub-buckets per octave (see wire_bucket). One writer (slot > 0) or
- * atomic adds (slot 0). */
+/* Log-linear histogram of elapsed ns: bucket = 8 sub-buckets per octave (see wire_bucket). One writer. */
 #define WIRE_BUCKETS 336u
 typedef struct wire_stat {
     uint64_t calls, errors, sum, max; /* ended calls; those by exception; ticks */

@@ -112,6 +112,21 @@ ok 'asm: how to see the others' grep -qE '^rejit: 20 of [0-9]+ methods are shown
 
 # ---- with a probe ----
 
+begin spin watch "$pid" Target.Work.SpinAdd --no-args
+for _ in 1 2 3; do
+    app call Work.SpinAdd x100
+    app settle
+done
+"$rejit" asm "$pid" Target.Work.SpinAdd >"$work/tiers"
+kill -INT "${job[spin]}"
+gather spin
+titles "$work/tiers" | sed -nE 's/^woven \(version [0-9]+\), ([^:]*): .*/\1/p' | sed '/^OSR$/d' >"$work/actual"
+same 'asm: every tier of the woven version' <<'EOT'
+tier-0
+tier-0 instrumented
+tier-1
+EOT
+
 begin watch watch "$pid" Target.Work.Add --return
 app call Work.Add 1 2
 client=$("$rejit" list "$pid" --json | sed -nE 's/.*"event":"client","id":([0-9]+),.*"name":"rejit watch".*/\1/p')

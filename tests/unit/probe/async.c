@@ -3,7 +3,7 @@
  * thread, and between the suspension and its registration.
  */
 #include "managed.h"
-#include "probe/probe-priv.h"
+#include "probe/hot.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -38,6 +38,7 @@ static int end(void **state)
 {
     fixture *f = *state;
     probe_async_forget(&f->sink);
+    assert_true(probe_sink_detach(&f->sink));
     probe_sink_close(&f->sink);
     free(f);
     uint64_t bytes;
@@ -348,12 +349,13 @@ static void a_condition_and_limits_are_about_the_whole_call(void **state)
     fixture *f = *state;
     probe p = watch(f);
     builder b;
-    p.throws_only = 1;
+    p.only = PROBE_ONLY_THROWS;
     begin(f, &p, &b, 1);
     complete(&p, NULL, &b, 2);
     assert_null(take(f));
     assert_int_equal(in_flight(f), 0);
     p = watch(f);
+    p.only = PROBE_ONLY_SLOW;
     p.slow = UINT64_MAX;
     begin(f, &p, &b, 1);
     complete(&p, NULL, &b, 2);

@@ -1,6 +1,6 @@
 /* Who awaits: from a box to the next, over every kind of continuation, and never further than memory goes. */
 #include "managed.h"
-#include "probe/probe-priv.h"
+#include "probe/hot.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -30,6 +30,7 @@ static int start(void **state)
 
 static int end(void **state)
 {
+    assert_true(probe_sink_detach(&sink));
     probe_sink_close(&sink);
     return managed_end(state);
 }
@@ -180,6 +181,7 @@ static void the_innermost_box_counts(void **state)
     inner->event.start = 0; /* between its enter and the word of where the box is */
     assert_null(probe_resumed_frame(t, &sink, 1000));
     t->top = NULL;
+    assert_true(probe_sink_detach(&other));
     probe_sink_close(&other);
 }
 

@@ -1,6 +1,6 @@
 /* Enter and leave as woven code calls them: exact events, nested and abandoned frames, exceptions, statistics. */
 #include "managed.h"
-#include "probe/probe-priv.h"
+#include "probe/hot.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,6 +29,7 @@ static int start(void **state)
 static int end(void **state)
 {
     fixture *f = *state;
+    assert_true(probe_sink_detach(&f->sink));
     probe_sink_close(&f->sink);
     free(f);
     return managed_end(state);
@@ -205,6 +206,31 @@ static void an_enter_takes_deeper_frames_away(void **state)
     probe_leave(tok);
     assert_int_equal(take(f)->probe, 2);
     nothing_left(f);
+}
+
+/* The thread has turned to the sink of the call that begins; what it takes away is the other's. */
+static void frames_of_another_client_are_taken_away_in_its_name(void **state)
+{
+    fixture *f = *state;
+    probe_sink other;
+    err_t e = {0};
+    assert_true(probe_sink_open(&other, 8, &e));
+    probe p = watch(f, 1), q = watch(f, 2);
+    q.sink = &other;
+    probe_leave(enter(&p));
+    vanish(&q, 4);
+    const wire_slot *its = &other.slot[probe_self()->index];
+    assert_int_equal(its->entered - its->left, 5);
+    wire_event *tok = enter(&p);
+    assert_int_equal(its->entered - its->left, 0);
+    in_flight(f, 1);
+    probe_leave(tok);
+    assert_int_equal(take(f)->probe, 1);
+    assert_int_equal(take(f)->probe, 1);
+    nothing_left(f);
+    assert_int_equal(its->written, 0);
+    assert_true(probe_sink_detach(&other));
+    probe_sink_close(&other);
 }
 
 static void a_frame_that_is_gone_is_not_completed(void **state)
@@ -520,7 +546,7 @@ static void throws_only_leaves_returns_out(void **state)
 {
     fixture *f = *state;
     probe p = watch(f, 1);
-    p.throws_only = 1;
+    p.only = PROBE_ONLY_THROWS;
     probe_leave(enter(&p));
     probe_tail(enter(&p));
     nothing_left(f);
@@ -535,6 +561,7 @@ static void fast_calls_are_left_out(void **state)
 {
     fixture *f = *state;
     probe p = watch(f, 1);
+    p.only = PROBE_ONLY_SLOW;
     p.slow = probe_ticks(UINT64_C(3600) * 1000000000);
     wire_event *tok = enter(&p);
     probe_note(tok, new_exception());
@@ -753,6 +780,7 @@ static void the_other_connections_calls_go_on(void **state)
     assert_int_equal(s->written, 1);
     assert_int_equal(s->entered - s->left, 0);
     assert_null(probe_self()->top);
+    assert_true(probe_sink_detach(&other));
     probe_sink_close(&other);
 }
 
@@ -767,6 +795,7 @@ int main(void)
         T(two_probes_on_one_method_keep_their_own_frames),
         T(a_leave_takes_vanished_frames_along),
         T(an_enter_takes_deeper_frames_away),
+        T(frames_of_another_client_are_taken_away_in_its_name),
         T(a_frame_that_is_gone_is_not_completed),
         T(the_same_frame_again_replaces_itself),
         T(a_full_stack_of_frames_is_counted_and_recovers),

@@ -1,6 +1,6 @@
 /* Pictures of memory: objects, arrays, strings, values and spans, and every bound on them. */
 #include "managed.h"
-#include "probe/probe-priv.h"
+#include "probe/hot.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* Conditions over captured arguments: every element type against every literal, and how they combine. */
-#include "probe/probe-priv.h"
+#include "probe/hot.h"
 #include "wire/element.h"
 
 #include <math.h>

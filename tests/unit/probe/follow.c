@@ -1,6 +1,6 @@
 /* Members in conditions: over a heap made by hand, with an agent that answers, one that does not, and none. */
 #include "managed.h"
-#include "probe/probe-priv.h"
+#include "probe/hot.h"
 #include "wire/element.h"
 
 #include <poll.h>
@@ -100,6 +100,7 @@ static int end(void **state)
 {
     fixture *f = *state;
     close(f->fd);
+    assert_true(probe_sink_detach(&f->sink));
     probe_sink_close(&f->sink);
     free(f);
     return managed_end(state);

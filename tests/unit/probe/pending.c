@@ -1,5 +1,5 @@
 /* The table of pending calls: what is put in comes out once, whoever takes it, until it is full. */
-#include "probe/probe-priv.h"
+#include "probe/hot.h"
 
 #include <pthread.h>
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* Many threads: slots, the sweep that gives them back, a connection that ends under them, stacks and the clock. */
-#include "probe/probe-priv.h"
+#include "probe/hot.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -23,6 +23,7 @@ static int start(void **state)
 static int end(void **state)
 {
     probe_sink *s = *state;
+    assert_true(probe_sink_detach(s));
     probe_sink_close(s);
     free(s);
     probe_sweep();

@@ -1,6 +1,6 @@
 /* Trees as woven code makes them: what stands below what, what is counted, and what a tree says of what it lacks. */
 #include "managed.h"
-#include "probe/probe-priv.h"
+#include "probe/hot.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -39,7 +39,9 @@ static int start(void **state)
 static int end(void **state)
 {
     fixture *f = *state;
+    assert_true(probe_sink_detach(&f->sink));
     probe_sink_close(&f->sink);
+    assert_true(probe_sink_detach(&f->other));
     probe_sink_close(&f->other);
     free(f);
     return managed_end(state);
@@ -258,6 +260,7 @@ static void a_root_that_vanished_takes_no_calls(void **state)
 static void only_slow_roots_are_told(void **state)
 {
     fixture *f = *state;
+    f->p[0].only = PROBE_ONLY_SLOW;
     f->p[0].slow = UINT64_MAX;
     call(&f->p[0], &f->p[1], 1, 1);
     nothing_left(&f->sink);
