@@ -63,7 +63,7 @@ _rejit() {
         case $verb in
             run) options+=" --watch --children --output $shown $streams --" ;;
             watch) options+=" $shown $streams" ;;
-            stat) options+=" --interval --hist --sync $streams" ;;
+            stat) options+=" --interval --by --hist --reveal --sync $streams" ;;
             stack) options+=" --async --pdb --no-lines $streams" ;;
             throws) options+=" --type --frames --pdb --no-lines --count --duration --json" ;;
             trace) options+=" --deep --into --min --throws $streams" ;;

@@ -326,6 +326,8 @@ typedef enum rj_verb {
 
 enum { RJ_WANT_ARGS = 1, RJ_WANT_RESULT = 2, RJ_WANT_THIS = 4, RJ_WANT_THROWS_ONLY = 8, RJ_WANT_SYNC = 16 };
 
+#define RJ_KEYS_MOST 1000u
+
 typedef struct rj_request {
     rj_verb verb;
     /* LINE: "Pricing.cs:42" (a path, or its end), "Type.Method+IL_0012", "Type.Method": its beginning */
@@ -337,8 +339,10 @@ typedef struct rj_request {
     uint32_t depth;          /* levels of fields of objects */
     uint32_t calls_a_second; /* more are counted as dropped; 0: no limit */
     const char *condition;   /* "args.n > 100"; NULL: every call */
-    bool reveal;             /* values whose names look secret come as they are */
-    bool later;              /* nothing matching yet is fine: modules that load later may */
+    /* STAT: what calls are told apart by, "args.customer.Name", at most RJ_KEYS_MOST keys; NULL: nothing */
+    const char *by;
+    bool reveal;      /* values whose names look secret come as they are */
+    bool later;       /* nothing matching yet is fine: modules that load later may */
     bool awaiters;    /* STACK: below a state machine that goes on, who awaits it, instead of who lets it go on */
     bool lines;       /* STACK, THROWS: the files and lines of frames: rj_call.places */
     bool locals;      /* LINE: local variables, too, where there is a PDB */
@@ -537,6 +541,9 @@ typedef struct rj_bucket {
     uint64_t from, to, calls;
 } rj_bucket;
 
+/* Which calls of a method a row is of; OTHER_KEYS: those whose keys were too many. */
+typedef enum rj_keyed { RJ_ALL_CALLS, RJ_ONE_KEY, RJ_OTHER_KEYS } rj_keyed;
+
 typedef struct rj_stat {
     uint32_t probe;
     const char *method, *module;
@@ -544,10 +551,13 @@ typedef struct rj_stat {
     uint64_t sum, mean, p50, p90, p99, max; /* ns */
     const rj_bucket *buckets;               /* those with calls, in order; a power of two has eight */
     size_t bucket_count;
+    rj_keyed keyed;
+    const rj_value *key; /* ONE_KEY: OPAQUE where it is not known: the call did not return, or it cannot be read */
+    uint32_t row;        /* ONE_KEY: the same in later answers, not 0 */
 } rj_stat;
 
 typedef struct rj_stats {
-    const rj_stat *items; /* one for each probe, in the order of instrumentation */
+    const rj_stat *items; /* one for each probe, in the order of instrumentation; then one for each key that was seen */
     size_t count;
     void *memory;
 } rj_stats;

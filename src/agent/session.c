@@ -23,7 +23,7 @@ typedef struct fields {
     uint32_t place_count, place_cap;
     uint32_t version, pid, most, verb, want, depth, open, all, levels;
     uint64_t slow_ns;
-    char *name, *user, *condition, *text;
+    char *name, *user, *condition, *by, *text;
 } fields;
 
 /* An array in the arena that doubles; old copies go with the arena. */
@@ -101,6 +101,7 @@ static bool take_field(fields *f, const wire_field *w)
     case WIRE_T_USER: return (f->user = wire_get_text(&f->memory, w)) != NULL;
     case WIRE_T_TEXT: return (f->text = wire_get_text(&f->memory, w)) != NULL;
     case WIRE_T_CONDITION: return (f->condition = wire_get_text(&f->memory, w)) != NULL;
+    case WIRE_T_BY: return (f->by = wire_get_text(&f->memory, w)) != NULL;
     default: return true; /* of a later version */
     }
 }
@@ -202,6 +203,22 @@ static void do_find(control *c, session *s, const wire_header *h, const fields *
     eng_find_free(&r);
 }
 
+static void put_key(buf_t *b, const eng_by *k)
+{
+    if (!k->name) return;
+    const size_t group = wire_open(b, WIRE_T_KEY);
+    wire_text(b, WIRE_T_NAME, k->name);
+    wire_text(b, WIRE_T_TYPE_NAME, k->type_name);
+    wire_u32(b, WIRE_T_ELEMENT, k->element);
+    for (uint32_t i = 0; i < k->member_count; i++) {
+        const size_t member = wire_open(b, WIRE_T_MEMBER);
+        wire_text(b, WIRE_T_NAME, k->members[i].name);
+        wire_u64(b, WIRE_T_COUNT, (uint64_t)k->members[i].value);
+        wire_close(b, member);
+    }
+    wire_close(b, group);
+}
+
 static void put_probes(buf_t *b, const eng_result *r)
 {
     for (size_t i = 0; i < r->probes.n; i++) {
@@ -214,6 +231,7 @@ static void put_probes(buf_t *b, const eng_result *r)
         if (p->is_callee) wire_u32(b, WIRE_T_IS_CALLEE, 1);
         if (p->is_async) wire_u32(b, WIRE_T_IS_ASYNC, 1);
         if (p->place) wire_u32(b, WIRE_T_PLACE_INDEX, p->place);
+        put_key(b, &p->by);
         for (uint32_t k = 0; k < p->value_count; k++) {
             const eng_value *v = &p->values[k];
             size_t value = wire_open(b, WIRE_T_VALUE);
@@ -309,6 +327,7 @@ static void do_instrument(control *c, session *s, const wire_header *h, fields *
                      .slow_ns = f->slow_ns,
                      .depth = f->depth,
                      .condition = f->condition,
+                     .by = f->verb == WIRE_STAT ? f->by : NULL,
                      .levels = f->levels,
                      .into = f->into,
                      .into_count = f->into_count,

@@ -34,7 +34,7 @@ typedef struct options {
         help;
     uint64_t slow_ns, count, duration_ms, interval_ms; /* count 0, duration 0: not given */
     uint32_t depth, max_methods, frames;
-    const char *condition, *output, *log, *pdb, *type, *print;
+    const char *condition, *by, *output, *log, *pdb, *type, *print;
     VEC(const char *) watched; /* run --watch */
     VEC(const char *) into;    /* trace */
     uint32_t levels;           /* trace --deep */

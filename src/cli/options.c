@@ -35,6 +35,7 @@ enum id {
     O_IF,
     O_INTERVAL,
     O_HIST,
+    O_BY,
     O_MAX,
     O_ALL,
     O_YES,
@@ -72,7 +73,7 @@ static const struct {
     {"slow", "MS", "only calls that take at least MS milliseconds (a fraction is fine)", O_SLOW, WATCHES, 0},
     {"depth", "N", "show the fields of objects, N levels deep (0)", O_DEPTH, SHOWS, 'd'},
     {"sync", NULL, "async methods: only up to the return of the task", O_SYNC, WATCHES | 1u << VERB_STAT, 0},
-    {"reveal", NULL, "show values whose names look secret, instead of ***", O_REVEAL, SHOWS, 0},
+    {"reveal", NULL, "show values whose names look secret, instead of ***", O_REVEAL, SHOWS | 1u << VERB_STAT, 0},
     {"locals", NULL, "show local variables, too, where there is a PDB", O_LOCALS, LINES, 'l'},
     {"print", "TEXT", "print TEXT instead, with values in it: 'total {order.Total} of {items.Count}'", O_PRINT, LINES,
      'p'},
@@ -80,6 +81,7 @@ static const struct {
     {"duration", "S", "end after S seconds (a fraction is fine)", O_DURATION, STREAMS | 1u << VERB_THROWS, 't'},
     {"interval", "S", "refresh every S seconds (1)", O_INTERVAL, 1u << VERB_STAT, 'i'},
     {"hist", NULL, "a histogram of the times of each method, at the end", O_HIST, 1u << VERB_STAT, 0},
+    {"by", "PATH", "tell calls apart by a value: args.customer.Name, this.Region, return", O_BY, 1u << VERB_STAT, 'b'},
     {"if", "CONDITION", "only calls for which this holds: 'args.n > 100 && name == \"x\"'", O_IF, STREAMS, 0},
     {"pdb", "PATH", "a PDB, or a folder of PDBs, to look for files and lines in first", O_PDB, LINED | LINES, 0},
     {"no-lines", NULL, "methods only, without files and lines", O_NO_LINES, LINED, 0},
@@ -211,6 +213,7 @@ static bool take(options *o, int id, const char *arg)
     case O_THROWS: o->throws = true; return true;
     case O_SYNC: o->sync = true; return true;
     case O_HIST: o->hist = true; return true;
+    case O_BY: o->by = arg; return true;
     case O_REVEAL: o->reveal = true; return true;
     case O_ALL: o->all = true; return true;
     case O_YES: o->yes = true; return true;

@@ -25,6 +25,7 @@ void stream_init(stream *st, const options *o, rj_session *s, rj_verb what)
                                .pattern_count = o->arg_count - 1,
                                .most = o->max_methods,
                                .condition = o->condition,
+                               .by = o->by,
                                .reveal = o->reveal};
     st->request.later = asks_for_dynamic(&st->request);
     if (o->sync) st->request.want |= RJ_WANT_SYNC;

@@ -56,6 +56,7 @@ int target_check(const options *o, char *const *patterns, size_t count)
         if (!query_pattern_parse(&a, patterns[i], &e)) code = point_at("pattern", patterns[i], e.text, e.at);
     if (code < 0 && o->condition && !query_condition_parse(&a, o->condition, &e))
         code = point_at("condition", o->condition, e.text, e.at);
+    if (code < 0 && o->by && !query_key_parse(&a, o->by, &e)) code = point_at("key", o->by, e.text, e.at);
     arena_free(&a);
     return code;
 }
@@ -96,6 +97,9 @@ void target_say_left_out(const options *o, size_t shown, uint32_t total)
 
 int target_refused(const options *o, const rj_error *e)
 {
-    bool placed = e->code == RJ_USAGE && e->at >= 0 && o->condition;
-    return placed ? point_at("condition", o->condition, e->text, e->at) : console_error(e);
+    static const char key[] = "key: ";
+    const bool of_key = o->by && strncmp(e->text, key, sizeof key - 1) == 0;
+    if (e->code != RJ_USAGE || e->at < 0 || (!of_key && !o->condition)) return console_error(e);
+    return of_key ? point_at("key", o->by, e->text + sizeof key - 1, e->at)
+                  : point_at("condition", o->condition, e->text, e->at);
 }

@@ -19,6 +19,13 @@ typedef struct probe_value {
     bool secret; /* as its name looks; of a result the method's name tells */
 } probe_value;
 
+/* stat: what its calls are told apart by. */
+typedef struct probe_key {
+    const char *name; /* the path; NULL: by nothing */
+    type_info type;   /* an enum with its members, or SIMPLE; a string or a decimal by its element */
+    bool secret;
+} probe_key;
+
 typedef struct probe_info {
     uint32_t id;
     const char *name, *module, *note; /* note: or "" */
@@ -27,6 +34,7 @@ typedef struct probe_info {
     bool secret_result;
     bool is_callee, is_async; /* trace */
     uint32_t place;           /* line: index of rj_session.points */
+    probe_key key;
 } probe_info;
 
 /* An exception seen in its first pass whose second pass may still come. */
@@ -111,6 +119,8 @@ bool probes_read(rj_session *s, wire_reader r, size_t *added, size_t *refused);
 /* The argument, `this` or result that `v` describes, out of a whole event. False: it is not there (null blob of a late
  * value, say). */
 void value_read(rj_session *s, arena *a, const probe_value *v, const uint8_t *event, uint32_t size, rj_value *out);
+/* A key of statistics. */
+void value_key(rj_session *s, arena *a, const probe_key *key, const wire_key *k, rj_value *out);
 /* Type and message of the exception at event->exception. */
 void value_exception(rj_session *s, arena *a, const uint8_t *event, uint32_t size, rj_call *out);
 

@@ -20,6 +20,7 @@ static void put_request(rj_session *s, const rj_request *q, buf_t *b)
     wire_u64(b, WIRE_T_SLOW_NS, q->slow_ns);
     wire_u32(b, WIRE_T_DEPTH, q->depth);
     if (q->condition) wire_text(b, WIRE_T_CONDITION, q->condition);
+    if (q->by) wire_text(b, WIRE_T_BY, q->by);
     if (q->levels) wire_u32(b, WIRE_T_LEVELS, q->levels);
     for (size_t i = 0; i < q->into_count; i++)
         wire_text(b, WIRE_T_INTO, q->into[i]);
@@ -54,12 +55,12 @@ static bool no_match(const rj_request *q, wire_reader r, err_t *e)
     return false;
 }
 
-static bool too_old(err_t *e)
+static bool too_old(const char *what, const char *option, err_t *e)
 {
-    return err_set(
-        e, ERR_REFUSED, -1,
-        "the agent in the process is of an earlier version, which cannot tell who awaits: leave --async out, "
-        "or start the process anew");
+    return err_set(e, ERR_REFUSED, -1,
+                   "the agent in the process is of an earlier version, which cannot tell %s: leave %s out, or start "
+                   "the process anew",
+                   what, option);
 }
 
 static bool collect_notes(rj_session *s, rj_probes *out)
@@ -102,7 +103,7 @@ bool rj_instrument(rj_session *s, const rj_request *request, rj_probes *out, rj_
         if (f.tag == WIRE_T_WANT) known = wire_get_u32(&f);
         if (f.tag == WIRE_T_SIDE_NOTE) out->side_note = wire_get_text(&s->own, &f);
     }
-    if (!r.bad && request->awaiters && !(known & WIRE_WANT_AWAITERS)) return too_old(e);
+    if (!r.bad && request->awaiters && !(known & WIRE_WANT_AWAITERS)) return too_old("who awaits", "--async", e);
     if (r.bad) return err_set(e, ERR_FORMAT, -1, "the agent's answer is malformed");
     size_t refused;
     if (!probes_read(s, all, &out->methods, &refused) || !collect_notes(s, out))
@@ -117,9 +118,11 @@ bool rj_instrument(rj_session *s, const rj_request *request, rj_probes *out, rj_
         if (!memory_open(&s->memory, fd, e)) return false;
     }
     if (!s->memory.base) return err_set(e, ERR_FORMAT, -1, "the agent sent no shared memory");
+    if (request->by && !s->memory.plan.key_places) return too_old("calls apart by a key", "--by", e);
     s->wanted = *request;
     s->wanted.patterns = NULL;
     s->wanted.condition = NULL;
+    s->wanted.by = NULL;
     s->wanted.type = request->type ? arena_strdup(&s->own, request->type) : NULL;
     s->wanted.into = NULL;
     s->wanted.pdb = pdb;

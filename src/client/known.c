@@ -30,25 +30,26 @@ static char *put_u128(u128 v, char *end)
     return end;
 }
 
-/* System.Decimal: 96 bits, a scale of 0 to 28, a sign. */
-static bool read_decimal(decoder *d, const view *v, unsigned depth, rj_value *out)
+bool known_decimal(decoder *d, uint32_t flags, uint32_t high, uint64_t low, rj_value *out)
 {
-    (void)depth;
-    int64_t flags, high, low;
-    if (!value_field_int(v, "_flags", &flags) || !value_field_int(v, "_hi32", &high) ||
-        !value_field_int(v, "_lo64", &low))
-        return false;
-    u128 n = (u128)(uint32_t)high << 64 | (uint64_t)low;
-    unsigned scale = (unsigned)(flags >> 16) & 0xFF;
+    u128 n = (u128)high << 64 | low;
+    unsigned scale = flags >> 16 & 0xFF;
     if (scale > 28) return false;
     char digits[48], text[64];
     char *p = put_u128(n, digits + sizeof digits);
     while (strlen(p) <= scale)
         *--p = '0'; /* a digit before the point */
     size_t whole = strlen(p) - scale;
-    snprintf(text, sizeof text, "%s%.*s%s%s", flags & INT64_C(0x80000000) ? "-" : "", (int)whole, p, scale ? "." : "",
-             p + whole);
+    snprintf(text, sizeof text, "%s%.*s%s%s", flags >> 31 ? "-" : "", (int)whole, p, scale ? "." : "", p + whole);
     return set_text(d, RJ_DECIMAL, text, out);
+}
+
+static bool read_decimal(decoder *d, const view *v, unsigned depth, rj_value *out)
+{
+    (void)depth;
+    int64_t flags, high, low;
+    return value_field_int(v, "_flags", &flags) && value_field_int(v, "_hi32", &high) &&
+           value_field_int(v, "_lo64", &low) && known_decimal(d, (uint32_t)flags, (uint32_t)high, (uint64_t)low, out);
 }
 
 static bool read_int128(decoder *d, const view *v, unsigned depth, rj_value *out)

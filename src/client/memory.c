@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -25,6 +26,7 @@ static bool plan_is_sound(const wire_memory *p, uint64_t size)
     if (p->ring_size < RING_LEAST || p->ring_size > RING_MOST || (p->ring_size & (p->ring_size - 1))) return false;
     if (p->stat_size != sizeof(wire_stat)) return false;
     uint64_t stats;
+    if (p->key_places && !inside(p->keys_at, p->key_places, sizeof(wire_key), p->size)) return false;
     return inside(p->slots_at, p->slots, sizeof(wire_slot), p->size) &&
            inside(p->rings_at, p->slots, p->ring_size, p->size) &&
            !__builtin_mul_overflow((uint64_t)p->stats_max, sizeof(wire_stat), &stats) &&
@@ -269,6 +271,19 @@ void memory_stat(const memory_t *m, uint32_t probe, wire_stat *sum)
         for (unsigned b = 0; b < WIRE_BUCKETS; b++)
             sum->bucket[b] += one.bucket[b];
     }
+}
+
+bool memory_key(const memory_t *m, uint32_t *at, wire_key *out)
+{
+    for (uint32_t i = *at; m->base && i < m->plan.key_places; i++) {
+        const uint64_t from = m->plan.keys_at + (uint64_t)i * sizeof *out;
+        if (pread(m->fd, out, offsetof(wire_key, bytes), (off_t)from) != (ssize_t)offsetof(wire_key, bytes)) break;
+        if (!out->hash || !out->ready) continue;
+        if (pread(m->fd, out, sizeof *out, (off_t)from) != (ssize_t)sizeof *out) break;
+        *at = i + 1;
+        return true;
+    }
+    return false;
 }
 
 double memory_percentile(const wire_stat *s, double part)

@@ -57,6 +57,11 @@ memory_counts memory_count(const memory_t *m);
 
 /* Adds the statistics of one probe over all threads. Reads through the descriptor: untouched pages stay untouched. */
 void memory_stat(const memory_t *m, uint32_t probe, wire_stat *sum);
+/*
+ * The keys of statistics, from place *at on: the next that is taken, with *at behind it; false: no more. Read like the
+ * others.
+ */
+bool memory_key(const memory_t *m, uint32_t *at, wire_key *out);
 /* The value below which `part` (0..1) of the calls lie, in ticks. */
 double memory_percentile(const wire_stat *s, double part);
 

@@ -540,6 +540,9 @@ rj_totals rj_session_totals(rj_session *s)
     t.in_flight = c.entered > left ? c.entered - left : 0;
     if (s->wanted.verb != RJ_STAT) return t;
     t.calls = 0;
+    wire_key key;
+    for (uint32_t at = 0; memory_key(&s->memory, &at, &key);)
+        t.calls += key.stat.calls;
     for (size_t i = 0; i < s->order.n; i++) {
         wire_stat sum;
         memory_stat(&s->memory, s->order.v[i]->id, &sum);

@@ -28,6 +28,28 @@ static probe_value read_value(rj_session *s, wire_reader r)
     return v;
 }
 
+static bool read_key(rj_session *s, wire_reader r, probe_key *out)
+{
+    size_t count = 0;
+    wire_reader again = r;
+    for (wire_field f; wire_next(&again, &f);)
+        count += f.tag == WIRE_T_MEMBER;
+    type_member *members = arena_array(&s->own, count, sizeof *members);
+    if (!members) return false;
+    type_info *t = &out->type;
+    *t = (type_info){.name = "", .base = "", .kind = count ? WIRE_ENUM : WIRE_SIMPLE, .members = members};
+    for (wire_field f; wire_next(&r, &f);) {
+        if (f.tag == WIRE_T_NAME) out->name = text(s, &f);
+        if (f.tag == WIRE_T_TYPE_NAME) t->name = text(s, &f);
+        if (f.tag == WIRE_T_ELEMENT) t->element = wire_get_u32(&f);
+        if (f.tag == WIRE_T_MEMBER && t->member_count < count)
+            members[t->member_count++] = type_member_read(&s->own, wire_group(&f));
+    }
+    const char *dot = out->name ? strrchr(out->name, '.') : NULL;
+    out->secret = out->name && secret_name(dot ? dot + 1 : out->name, t->name);
+    return true;
+}
+
 static bool read_probe(rj_session *s, wire_reader r)
 {
     size_t count = 0;
@@ -46,6 +68,7 @@ static bool read_probe(rj_session *s, wire_reader r)
         if (f.tag == WIRE_T_IS_CALLEE) p->is_callee = true;
         if (f.tag == WIRE_T_IS_ASYNC) p->is_async = true;
         if (f.tag == WIRE_T_PLACE_INDEX) p->place = wire_get_u32(&f);
+        if (f.tag == WIRE_T_KEY && !read_key(s, wire_group(&f), &p->key)) return false;
         if (f.tag == WIRE_T_VALUE && p->value_count < count) {
             values[p->value_count] = read_value(s, wire_group(&f));
             const probe_value *v = &values[p->value_count++];

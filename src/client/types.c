@@ -65,7 +65,7 @@ static type_field read_field(arena *a, wire_reader r)
     return out;
 }
 
-static type_member read_member(arena *a, wire_reader r)
+type_member type_member_read(arena *a, wire_reader r)
 {
     type_member out = {.name = ""};
     for (wire_field f; wire_next(&r, &f);) {
@@ -86,7 +86,7 @@ static bool read_lists(arena *a, wire_reader r, type_info *t)
         if (f.tag == WIRE_T_FIELD && t->field_count < FIELDS_MOST)
             fields[t->field_count++] = read_field(a, wire_group(&f));
         if (f.tag == WIRE_T_MEMBER && t->member_count < FIELDS_MOST)
-            members[t->member_count++] = read_member(a, wire_group(&f));
+            members[t->member_count++] = type_member_read(a, wire_group(&f));
         if (f.tag == WIRE_T_PARENT_NAME && t->parent_count < FIELDS_MOST) parents[t->parent_count++] = text(a, &f);
     }
     t->fields = fields;

@@ -52,6 +52,8 @@ typedef struct types_t {
 } types_t;
 
 struct rj_session;
+/* Reads a MEMBER group; its name is in the arena. */
+type_member type_member_read(arena *a, wire_reader r);
 /* Reads a FRAME group; the texts are in the arena. Answers its address. */
 uint64_t frame_read(arena *a, wire_reader r, const char **name, frame_code *c);
 /* Asks the agent for those that are not known, all at once: a process that is ending has no time for several questions.

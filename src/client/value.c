@@ -31,30 +31,6 @@ void value_utf16(decoder *d, rj_kind kind, const uint8_t *p, uint64_t units, boo
 
 /* ---- primitives ---- */
 
-static uint32_t primitive_size(uint32_t element)
-{
-    switch (element) {
-    case WIRE_E_BOOLEAN:
-    case WIRE_E_I1:
-    case WIRE_E_U1: return 1;
-    case WIRE_E_CHAR:
-    case WIRE_E_I2:
-    case WIRE_E_U2: return 2;
-    case WIRE_E_I4:
-    case WIRE_E_U4:
-    case WIRE_E_R4: return 4;
-    case WIRE_E_I8:
-    case WIRE_E_U8:
-    case WIRE_E_R8:
-    case WIRE_E_I:
-    case WIRE_E_U:
-    case WIRE_E_PTR:
-    case WIRE_E_FNPTR:
-    case WIRE_E_BYREF: return 8;
-    default: return 0;
-    }
-}
-
 static int64_t sign_extend(uint32_t element, uint64_t raw)
 {
     switch (element) {
@@ -73,12 +49,12 @@ static const char *primitive_name(uint32_t element)
     return element == WIRE_E_I ? "nint" : element == WIRE_E_U ? "nuint" : "void*";
 }
 
-/* p holds primitive_size(element) bytes. */
+/* p holds wire_element_size(element) bytes. */
 static void primitive(decoder *d, uint32_t element, const uint8_t *p, rj_value *out)
 {
     uint64_t raw = 0;
     float single;
-    memcpy(&raw, p, primitive_size(element));
+    memcpy(&raw, p, wire_element_size(element));
     if (!*out->type) out->type = primitive_name(element);
     out->u = raw;
     out->i = sign_extend(element, raw);
@@ -140,7 +116,7 @@ static bool put_flags(const type_info *t, uint64_t value, buf_t *b)
 
 static void enumeration(decoder *d, const type_info *t, const uint8_t *p, uint32_t n, rj_value *out)
 {
-    uint32_t size = primitive_size(t->element);
+    uint32_t size = wire_element_size(t->element);
     if (!size || size > n) {
         value_opaque(t->name, out);
         return;
@@ -207,7 +183,7 @@ bool value_field(decoder *d, const view *v, const char *name, unsigned depth, rj
 bool value_field_int(const view *v, const char *name, int64_t *out)
 {
     const type_field *f = type_field_of(v->type, name);
-    uint32_t size = f ? primitive_size(f->element) : 0;
+    uint32_t size = f ? wire_element_size(f->element) : 0;
     if (!size || f->offset > v->n || size > v->n - f->offset) return false;
     uint64_t raw = 0;
     memcpy(&raw, v->p + f->offset, size);
@@ -253,7 +229,7 @@ void value_inline(decoder *d, uint64_t type, const char *declared, const uint8_t
         value_opaque(t ? t->name : declared, out);
         return;
     }
-    uint32_t size = primitive_size(t->element);
+    uint32_t size = wire_element_size(t->element);
     if (t->kind == WIRE_ENUM) {
         enumeration(d, t, p, n, out);
     } else if (t->kind == WIRE_SIMPLE && size && size <= n) {
@@ -341,7 +317,7 @@ void value_reference(decoder *d, uint64_t address, const char *type, unsigned de
 void value_element(decoder *d, uint32_t element, uint64_t type, const char *declared, const uint8_t *p, uint32_t n,
                    unsigned depth, rj_value *out)
 {
-    uint32_t size = primitive_size(element);
+    uint32_t size = wire_element_size(element);
     if (size && size <= n) {
         primitive(d, element, p, out);
         return;
@@ -470,6 +446,28 @@ void value_read(rj_session *s, arena *a, const probe_value *v, const uint8_t *ev
         from_blob(&d, v, out);
     else
         value_opaque(v->type, out);
+}
+
+void value_key(rj_session *s, arena *a, const probe_key *key, const wire_key *k, rj_value *out)
+{
+    decoder d = {.s = s, .a = a};
+    const type_info *t = &key->type;
+    const uint32_t size = RJ_MIN((uint32_t)k->size, WIRE_KEY_BYTES);
+    uint32_t words[4];
+    memcpy(words, k->bytes, sizeof words);
+    *out = (rj_value){.name = key->name, .type = t->name, .text = "", .kind = RJ_OPAQUE};
+    if (key->secret && !s->wanted.reveal)
+        out->kind = RJ_SECRET;
+    else if (k->kind == WIRE_KEY_NULL)
+        out->kind = RJ_NULL;
+    else if (k->kind == WIRE_KEY_TEXT)
+        value_utf16(&d, RJ_STRING, k->bytes, size / 2, k->cut, out);
+    else if (k->kind == WIRE_KEY_DECIMAL && size == sizeof words)
+        known_decimal(&d, words[0], words[1], words[2] | (uint64_t)words[3] << 32, out);
+    else if (k->kind == WIRE_KEY_NUMBER && t->kind == WIRE_ENUM)
+        enumeration(&d, t, k->bytes, size, out);
+    else if (k->kind == WIRE_KEY_NUMBER && size >= wire_element_size(t->element))
+        primitive(&d, t->element, k->bytes, out);
 }
 
 void value_exception(rj_session *s, arena *a, const uint8_t *event, uint32_t size, rj_call *out)

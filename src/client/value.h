@@ -57,6 +57,8 @@ void value_utf16(decoder *d, rj_kind kind, const uint8_t *p, uint64_t units, boo
 /* Types that have a form of their own: List<T>, DateTime, Task ... False: it is none, or its fields are not what they
  * should be. */
 bool known_read(decoder *d, const view *v, unsigned depth, rj_value *out);
+/* System.Decimal: 96 bits, a scale of 0 to 28, a sign. */
+bool known_decimal(decoder *d, uint32_t flags, uint32_t high, uint64_t low, rj_value *out);
 bool known_task(decoder *d, const view *v, unsigned depth, rj_value *out);
 
 #endif

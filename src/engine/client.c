@@ -128,13 +128,13 @@ void eng_client_end(eng *g, eng_client *c)
         eng_news_free(n);
     /*
      * Frames of calls that are still inside an old body point to the sink through their probe: its record stays with
-     * the descriptors, its shared memory goes as soon as no thread writes to it.
+     * the descriptors, its shared memory goes as soon as no thread writes to it. Where one may, both stay.
      */
     bool left = c->sink && probe_sink_detach(c->sink);
     if (c->sink) probe_async_forget(c->sink);
     if (left) probe_sink_close(c->sink);
     pthread_mutex_lock(&g->transaction);
-    if (c->sink) eng_sink_drop(c->sink);
+    if (left) eng_sink_drop(c->sink);
     eng_reclaim(g);
     pthread_mutex_unlock(&g->transaction);
     free(c);

@@ -157,7 +157,7 @@ typedef struct eng_wish {
     uint32_t dynamic_count;
     bool being_made;         /* by the agent's thread, over what is there; later by those that load or compile */
     struct eng_again *again; /* probes of dynamic methods, for those that are made anew */
-    const query_node *condition;
+    const query_node *condition, *by;
     query_pattern **into; /* trace */
     uint32_t into_count;
     uint32_t matched;

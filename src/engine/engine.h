@@ -31,6 +31,20 @@ typedef struct eng_value {
     bool hidden, late;
 } eng_value;
 
+/* A literal of an enum. */
+typedef struct eng_member {
+    const char *name;
+    int64_t value;
+} eng_member;
+
+/* stat: what calls are told apart by. */
+typedef struct eng_by {
+    const char *name, *type_name; /* name: NULL, by nothing */
+    uint32_t element;
+    const eng_member *members; /* of an enum */
+    uint32_t member_count;
+} eng_by;
+
 typedef struct eng_probe {
     uint32_t id;
     const char *name, *module;
@@ -40,6 +54,7 @@ typedef struct eng_probe {
     uint32_t place;   /* line: index of the request's */
     eng_value *values;
     uint32_t value_count;
+    eng_by by;
 } eng_probe;
 
 typedef struct eng_refusal {
@@ -85,6 +100,7 @@ typedef struct eng_request {
     uint64_t slow_ns;
     uint32_t depth;
     const char *condition; /* or NULL */
+    const char *by;        /* stat: a path, or NULL */
     uint32_t levels;       /* trace: of calls below a root */
     const char **into;     /* trace: patterns of methods that are followed wherever they are called below a root */
     uint32_t into_count;

@@ -11,8 +11,7 @@ struct eng_descriptor {
     probe probe; /* first: woven code has its address */
     eng_descriptor *next;
     uint32_t holders;
-    void *condition; /* paths, steps and texts, one block */
-    size_t size;     /* of it */
+    uint32_t size; /* of the block of what the probe points to: its paths come first; 0: there is none */
 };
 
 /* Never given back: a frame that was abandoned may point here at any time, and is told by the probe's turn. */
@@ -89,7 +88,7 @@ static size_t literal_size(const probe_op *op)
     return op->literal == PROBE_TEXT ? op->units * sizeof(uint16_t) : 0;
 }
 
-/* Paths and their steps first, then the condition's steps and their texts. */
+/* Paths and their steps first, then the key, the condition's steps and their texts. */
 static bool keep_condition(eng_descriptor *d, const probe *as)
 {
     size_t steps = 0, texts = 0;
@@ -97,14 +96,15 @@ static bool keep_condition(eng_descriptor *d, const probe *as)
         steps += as->paths[i].count;
     for (unsigned i = 0; i < as->op_count; i++)
         texts += literal_size(&as->ops[i]);
-    d->condition = NULL;
-    d->size = as->path_count * sizeof *as->paths + steps * sizeof(probe_step) + as->op_count * sizeof *as->ops + texts;
+    d->size = (uint32_t)(as->path_count * sizeof *as->paths + steps * sizeof(probe_step) +
+                         (as->op_count + (as->key != NULL)) * sizeof *as->ops + texts);
     if (!d->size) return true;
-    uint8_t *at = d->condition = malloc(d->size);
+    uint8_t *at = malloc(d->size);
     if (!at) return false;
     probe_path *paths = put(&at, as->paths, as->path_count * sizeof *paths);
     for (unsigned i = 0; i < as->path_count; i++)
         paths[i].steps = put(&at, as->paths[i].steps, paths[i].count * sizeof(probe_step));
+    if (as->key) d->probe.key = put(&at, as->key, sizeof *as->key);
     probe_op *ops = put(&at, as->ops, as->op_count * sizeof *ops);
     for (unsigned i = 0; i < as->op_count; i++)
         if (literal_size(&ops[i]) && ops[i].literal == PROBE_DECIMAL)
@@ -156,14 +156,14 @@ void eng_probe_become(probe *p, probe *other)
 {
     eng_descriptor *d = of(p), *o = of(other);
     probe was = *p;
-    void *condition = d->condition;
-    size_t size = d->size;
+    const uint32_t size = d->size;
+    __atomic_store_n(&p->key, NULL, __ATOMIC_SEQ_CST);
     __atomic_store_n(&p->op_count, 0, __ATOMIC_SEQ_CST);
     __atomic_store_n(&p->path_count, 0, __ATOMIC_SEQ_CST);
     __atomic_fetch_add(&p->turn, 1, __ATOMIC_SEQ_CST); /* frames of calls that are still inside are the old client's */
     p->verb = other->verb;
     p->depth = other->depth;
-    p->only = other->only;
+    p->extra = other->extra;
     p->ran = 0;
     p->task_at = other->task_at;
     p->root = other->root;
@@ -177,14 +177,14 @@ void eng_probe_become(probe *p, probe *other)
     __atomic_store_n(&p->paths, other->paths, __ATOMIC_SEQ_CST);
     __atomic_store_n(&p->path_count, other->path_count, __ATOMIC_SEQ_CST);
     __atomic_store_n(&p->op_count, other->op_count, __ATOMIC_SEQ_CST);
-    d->condition = o->condition;
+    __atomic_store_n(&p->key, other->key, __ATOMIC_SEQ_CST);
     d->size = o->size;
+    other->key = was.key;
     other->ops = was.ops;
     other->op_count = was.op_count;
     other->paths = was.paths;
     other->path_count = was.path_count;
     other->sink = was.sink;
-    o->condition = condition;
     o->size = size;
 }
 
@@ -197,7 +197,7 @@ void eng_reclaim(eng *g)
     for (eng_descriptor *d = g->dropped, *next; d; d = next) {
         next = d->next;
         g->probe_bytes -= d->size;
-        free(d->condition);
+        if (d->size) free(d->probe.paths);
         eng_sink_drop(d->probe.sink);
         d->next = g->free_descriptors;
         g->free_descriptors = d;

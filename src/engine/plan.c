@@ -4,7 +4,8 @@
 
 #include <stdlib.h>
 
-#define VALUES_MOST 64u
+#define VALUES_MOST  64u
+#define MEMBERS_MOST 1024u /* of an enum, that are told */
 
 static uint64_t address(const void *function)
 {
@@ -260,7 +261,7 @@ static const weave_value *add_named(plan *p, uint32_t i, bool hidden)
 /* Arguments that only the condition looks at are captured as well, and not shown. */
 static bool add_for_condition(eng *g, plan *p, const cil_method_sig *sig, const query_node *n, err_t *e)
 {
-    if (n->kind != QUERY_COMPARE) {
+    if (n->kind != QUERY_COMPARE && n->kind != QUERY_KEY) {
         return (!n->left || add_for_condition(g, p, sig, n->left, e)) &&
                (!n->right || add_for_condition(g, p, sig, n->right, e));
     }
@@ -282,10 +283,11 @@ static bool add_for_condition(eng *g, plan *p, const cil_method_sig *sig, const 
     return !n->member_count || add_path(g, p, v, n, e);
 }
 
-/* Is what lies in the slot itself compared with something? */
+/* Is what lies in the slot itself looked at? n: NULL, by nobody. */
 static bool is_compared(const plan *p, const query_node *n, uint16_t slot)
 {
-    if (n->kind != QUERY_COMPARE)
+    if (!n) return false;
+    if (n->kind != QUERY_COMPARE && n->kind != QUERY_KEY)
         return (n->left && is_compared(p, n->left, slot)) || (n->right && is_compared(p, n->right, slot));
     const weave_value *v = n->member_count ? NULL : root_of(p, n);
     return v && v->slot == slot;
@@ -339,7 +341,8 @@ static bool compile(const plan *p, const query_node *n, arena *memory, probe_op 
     case QUERY_AND: op->kind = PROBE_OP_AND; return true;
     case QUERY_OR: op->kind = PROBE_OP_OR; return true;
     case QUERY_NOT: op->kind = PROBE_OP_NOT; return true;
-    case QUERY_COMPARE: break;
+    case QUERY_COMPARE:
+    case QUERY_KEY: break;
     }
     if (n->root == QUERY_EXCEPTION && !n->member_count) return compile_threw(n, ops, count, e);
     compile_operand(p, n, op);
@@ -400,15 +403,18 @@ static void add_values(plan *p, const cil_method_sig *sig, const eng_request *r)
         add(p, WEAVE_RESULT, 0, "return", sig->ret.whole, false);
 }
 
-static bool add_condition(eng *g, plan *p, const cil_method_sig *sig, const query_node *parsed, probe *d, err_t *e)
+/* What it looks at is captured. */
+static bool bind(eng *g, plan *p, const cil_method_sig *sig, const query_node *parsed, const query_node **bound,
+                 err_t *e)
 {
+    *bound = NULL;
     if (!parsed) return true;
-    const query_node *bound = query_condition_check(p->scratch, parsed, &p->module->image, p->rid, &p->names, e);
-    if (!bound || !add_for_condition(g, p, sig, bound, e)) return false;
-    for (uint32_t i = 0; i < p->path_count; i++) {
-        const uint16_t slot = p->paths[i].from;
-        p->paths[i].bare = is_hidden(p, slot) && !is_compared(p, bound, slot);
-    }
+    *bound = query_condition_check(p->scratch, parsed, &p->module->image, p->rid, &p->names, e);
+    return *bound && add_for_condition(g, p, sig, *bound, e);
+}
+
+static bool compile_condition(const plan *p, const query_node *bound, probe *d, err_t *e)
+{
     probe_op ops[PROBE_OPS_MOST];
     uint32_t count = 0;
     if (!compile(p, bound, p->scratch, ops, &count, e)) return false;
@@ -416,9 +422,61 @@ static bool add_condition(eng *g, plan *p, const cil_method_sig *sig, const quer
     if (!d->ops) return err_set(e, ERR_MEMORY, -1, "out of memory");
     d->op_count = (uint8_t)count;
     d->late = query_is_late(bound);
+    return true;
+}
+
+typedef struct members {
+    arena *out;
+    VEC(eng_member) list;
+} members;
+
+static bool add_member(void *owner, const char *name, int64_t value)
+{
+    members *all = owner;
+    eng_member *m = all->list.n < MEMBERS_MOST ? VEC_PUSH(&all->list) : NULL;
+    if (m) *m = (eng_member){arena_strdup(all->out, name), value};
+    return m && m->name;
+}
+
+/* What calls are told apart by, for the probe and for who reads the statistics. */
+static bool add_key(plan *p, const query_node *key, probe *d, eng_by *told, err_t *e)
+{
+    probe_op op = {0};
+    members all = {.out = p->out};
+    buf_t type = {0};
+    compile_operand(p, key, &op);
+    d->key = arena_copy(p->scratch, &op, sizeof op);
+    d->extra |= PROBE_BY_KEY;
+    if (key->is_enum) {
+        query_enum_members(key->enum_image, key->enum_rid, add_member, &all);
+        cil_type_name(key->enum_image, CIL_TOKEN(CIL_TYPE_DEF, key->enum_rid), &type);
+    }
+    *told = (eng_by){.name = arena_strdup(p->out, key->argument),
+                     .type_name = arena_strdup(p->out, buf_cstr(&type)),
+                     .element = (uint32_t)key->element,
+                     .members = arena_copy(p->out, all.list.v, all.list.n * sizeof *all.list.v),
+                     .member_count = (uint32_t)all.list.n};
+    VEC_FREE(&all.list);
+    buf_free(&type);
+    return (d->key && told->name && told->type_name && (told->members || !told->member_count)) ||
+           err_set(e, ERR_MEMORY, -1, "out of memory");
+}
+
+static bool add_expressions(eng *g, plan *p, const cil_method_sig *sig, const query_node *condition,
+                            const query_node *by, probe *d, eng_by *told, err_t *e)
+{
+    const query_node *holds, *key;
+    if (!bind(g, p, sig, condition, &holds, e)) return false;
+    const uint32_t conditions = p->path_count;
+    if (!bind(g, p, sig, by, &key, e)) return e && e->code == ERR_USAGE ? err_prefix(e, "key: ") : false;
+    for (uint32_t i = 0; i < p->path_count; i++) {
+        const uint16_t slot = p->paths[i].from;
+        p->paths[i].bare = is_hidden(p, slot) && !is_compared(p, holds, slot) && !is_compared(p, key, slot);
+        p->paths[i].of_key = i >= conditions;
+    }
     d->paths = p->paths;
     d->path_count = (uint8_t)p->path_count;
-    return true;
+    return (!holds || compile_condition(p, holds, d, e)) && (!key || add_key(p, key, d, told, e));
 }
 
 static const query_end *find_end(eng *g, const plan *p, const cil_method_sig *sig, query_end *out)
@@ -469,7 +527,8 @@ static void add_names(plan *p, uint32_t want)
 }
 
 /* Everything about the probe that the wish and the method's signature tell. */
-static bool plan_values(eng *g, plan *p, const eng_wish *wish, const eng_place *at, bool condition, probe *d, err_t *e)
+static bool plan_values(eng *g, plan *p, const eng_wish *wish, const eng_place *at, bool condition, probe *d,
+                        eng_probe *out, err_t *e)
 {
     cil_method_sig sig;
     const cil_image *im = &p->module->image;
@@ -481,8 +540,9 @@ static bool plan_values(eng *g, plan *p, const eng_wish *wish, const eng_place *
     add_names(p, r->want);
     if (p->async.move_next && r->verb == WIRE_WATCH && r->want & WIRE_WANT_RESULT) add_completion(p, &sig, false);
     query_end end;
-    if (condition && (r->verb == WIRE_WATCH || r->verb == WIRE_STAT)) p->names.end = find_end(g, p, &sig, &end);
-    const bool ok = add_condition(g, p, &sig, condition ? wish->condition : NULL, d, e);
+    if ((condition || wish->by) && (r->verb == WIRE_WATCH || r->verb == WIRE_STAT))
+        p->names.end = find_end(g, p, &sig, &end);
+    const bool ok = add_expressions(g, p, &sig, condition ? wish->condition : NULL, wish->by, d, &out->by, e);
     p->names.end = NULL;
     return ok;
 }
@@ -538,12 +598,14 @@ static bool plan_layers(eng *g, plan *p, const eng_wish *wish, eng_target t, pro
     bool condition = wish->condition && !t.callee;
     *out = (eng_probe){.is_callee = t.callee, .place = t.place_index};
     if (t.place) layers->own.site = RJ_MIN(t.place->il_offset, UINT32_MAX - 1) + 1;
-    if (!plan_async(g, p, r, out, e) || !plan_values(g, p, wish, t.place, condition, d, e) || !keep(p, layers, out, e))
+    if (!plan_async(g, p, r, out, e) || !plan_values(g, p, wish, t.place, condition, d, out, e) ||
+        !keep(p, layers, out, e))
         return false;
     d->root = !t.callee;
     d->into = t.into;
     d->levels = (uint8_t)RJ_MIN(r->levels, 254u);
-    const bool early = condition && !d->late;
+    /* Where a key looks at members the agent may be asked, too, and the call's time begins after that. */
+    const bool early = (condition && !d->late) || (!condition && d->path_count);
     layers->own.calls = p->async.move_next ? calls_for_async(early) : calls_for(r->verb, early);
     if (d->late && !p->async.move_next) layers->own.calls.note = ADDRESS(probe_note); /* exceptions are looked at */
     if ((p->async.move_next && r->verb == WIRE_STAT) || t.callee) layers->own.calls.note = 0;
@@ -591,8 +653,8 @@ bool eng_plan(eng *g, eng_client *c, const eng_wish *wish, eng_target t, eng_lay
     plan p = {.module = t.module, .rid = t.rid, .scratch = &scratch, .out = a, .slot = sizeof(wire_event)};
     probe d = {.verb = (uint8_t)r->verb,
                .depth = (uint8_t)RJ_MIN(r->depth, 255u),
-               .only = (uint8_t)((r->want & WIRE_WANT_THROWS_ONLY ? PROBE_ONLY_THROWS : 0) |
-                                 (r->slow_ns ? PROBE_ONLY_SLOW : 0)),
+               .extra = (uint8_t)((r->want & WIRE_WANT_THROWS_ONLY ? PROBE_ONLY_THROWS : 0) |
+                                  (r->slow_ns ? PROBE_ONLY_SLOW : 0)),
                .gate = c->open,
                .armed = c->open,
                .id = c->next_probe,

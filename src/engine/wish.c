@@ -54,6 +54,7 @@ static bool wish_parse(eng_wish *w, const eng_request *r, err_t *e)
     }
     if (r->condition && !(w->condition = query_condition_parse(&w->memory, r->condition, e)))
         return err_prefix(e, "condition '%s': ", r->condition);
+    if (r->by && !(w->by = query_key_parse(&w->memory, r->by, e))) return err_prefix(e, "key '%s': ", r->by);
     return true;
 }
 
@@ -68,6 +69,7 @@ static eng_wish *wish_new(eng *g, const eng_request *r, err_t *e)
     w->being_made = true;
     w->request.patterns = NULL; /* the caller's */
     w->request.condition = NULL;
+    w->request.by = NULL;
     w->request.into = NULL;
     w->request.places = NULL;
     if (!wish_parse(w, r, e)) {
@@ -135,7 +137,7 @@ bool eng_open_sink(eng_client *c, const eng_request *r, size_t found, err_t *e)
 {
     probe_sink sink;
     uint32_t stats = r->verb == WIRE_STAT ? (uint32_t)RJ_MIN((size_t)r->most, found + STATS_SPARE) : 0;
-    if (!probe_sink_open(&sink, stats, e)) return false;
+    if (!probe_sink_open(&sink, stats, r->by != NULL, e)) return false;
     c->sink = eng_sink_new(&sink);
     if (c->sink) return true;
     probe_sink_close(&sink);

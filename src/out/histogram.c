@@ -62,6 +62,10 @@ void out_histogram(buf_t *b, const rj_stat *s, unsigned columns, const out_style
     coloured(b, style, BOLD);
     out_safe_text(b, s->method);
     coloured(b, style, RESET);
+    if (s->keyed != RJ_ALL_CALLS) {
+        buf_str(b, "  ");
+        out_stat_key(b, s);
+    }
     buf_u8(b, '\n');
     for (unsigned i = 0; i < n; i++)
         put_bar(b, &bars[i], most, all, width);

@@ -216,6 +216,11 @@ void out_json_stat(buf_t *b, const rj_stat *s, int32_t pid, uint64_t time, doubl
     key_u64(b, "pid", (uint64_t)pid);
     key_text(b, "method", s->method);
     key_text(b, "module", s->module);
+    if (s->keyed == RJ_OTHER_KEYS) key_bool(b, "other", true);
+    if (s->key && s->key->kind != RJ_OPAQUE) {
+        key(b, "key");
+        out_json_value(b, s->key);
+    }
     key_u64(b, "calls", s->calls);
     key(b, "calls_per_s");
     buf_printf(b, "%.1f", calls_a_second);

@@ -67,13 +67,15 @@ typedef struct out_rate {
     double seconds;         /* since `before` was taken */
     const rj_stats *before; /* may be NULL */
 } out_rate;
-/* Calls a second of the method at `index`. */
+/* Calls a second of the row at `index`. */
 double out_stat_rate(const rj_stats *s, size_t index, const out_rate *rate);
 /* The table of `stat`, most time first; columns and rows bound it (0: no bound). Answers how many lines it has. */
 size_t out_stat_table(buf_t *b, const rj_stats *s, const out_rate *rate, unsigned columns, unsigned rows,
                       const out_style *style);
 
-/* The methods that were called, most time first; ends with NULL. The caller frees it; NULL where memory ran out. */
+/* The key of a row: a value, "(none)", "(other)". */
+void out_stat_key(buf_t *b, const rj_stat *s);
+/* The rows that were called, most time first; ends with NULL. The caller frees it; NULL where memory ran out. */
 const rj_stat **out_stat_order(const rj_stats *s);
 /* How often a method took how long: a heading, and a line for each range of times, at most OUT_BARS_MOST. */
 #define OUT_BARS_MOST 16u

@@ -18,6 +18,7 @@ typedef struct shape {
 } shape;
 
 #define WIDE_COLUMNS 140u
+#define KEY_COLUMNS  32u
 static const shape wide = {13, 11, 9, 9, false}, narrow = {8, 9, 8, 8, true};
 
 static const shape *shape_for(unsigned columns)
@@ -84,15 +85,58 @@ static void put_method(buf_t *b, const char *method, size_t room)
 
 double out_stat_rate(const rj_stats *s, size_t index, const out_rate *rate)
 {
-    uint64_t calls = s->items[index].calls;
-    uint64_t before = rate->before && index < rate->before->count ? rate->before->items[index].calls : 0;
+    const rj_stat *now = &s->items[index];
+    uint64_t calls = now->calls, before = 0;
+    /* Rows of keys come in between; before that one it stood no further behind. */
+    for (size_t i = RJ_MIN(index + 1, rate->before ? rate->before->count : 0); i-- > 0;) {
+        const rj_stat *was = &rate->before->items[i];
+        if (was->probe != now->probe || was->row != now->row) continue;
+        before = was->calls;
+        break;
+    }
     return rate->seconds > 0 && calls > before ? (double)(calls - before) / rate->seconds : 0;
 }
 
-static void put_row(buf_t *b, const rj_stat *s, double per_second, unsigned columns)
+void out_stat_key(buf_t *b, const rj_stat *s)
+{
+    if (s->keyed == RJ_OTHER_KEYS)
+        buf_str(b, "(other)");
+    else if (s->key && s->key->kind == RJ_OPAQUE)
+        buf_str(b, "(none)");
+    else if (s->key)
+        out_value(b, s->key);
+}
+
+static size_t key_width(const rj_stat *s)
+{
+    buf_t cell = {0};
+    out_stat_key(&cell, s);
+    const size_t width = out_width(buf_cstr(&cell), cell.n);
+    buf_free(&cell);
+    return width;
+}
+
+/* In so many columns; a long one loses its end. */
+static void put_key(buf_t *b, const rj_stat *s, size_t width)
+{
+    buf_t cell = {0};
+    out_stat_key(&cell, s);
+    size_t n = cell.n;
+    const char *text = buf_cstr(&cell);
+    const bool cut = out_width(text, n) > width;
+    while (cut && n && out_width(text, n) >= width)
+        do
+            n--;
+        while (n && (text[n] & 0xC0) == 0x80);
+    buf_printf(b, "%.*s%s", (int)n, text, cut ? "…" : "");
+    buf_printf(b, "%*s", (int)(width - out_width(text, n) - cut + 2), "");
+    buf_free(&cell);
+}
+
+static void put_row(buf_t *b, const rj_stat *s, double per_second, unsigned columns, size_t keys)
 {
     const shape *w = shape_for(columns);
-    unsigned used = w->calls + w->rate + w->errors + 5 * w->time + 2;
+    unsigned used = w->calls + w->rate + w->errors + 5 * w->time + 2 + (unsigned)(keys ? keys + 2 : 0);
     put_count(b, (double)s->calls, w->calls, w->brief);
     put_count(b, per_second, w->rate, w->brief);
     put_count(b, (double)s->errors, w->errors, w->brief);
@@ -102,10 +146,11 @@ static void put_row(buf_t *b, const rj_stat *s, double per_second, unsigned colu
     put_time(b, s->p99, w->time);
     put_time(b, s->max, w->time);
     buf_str(b, "  ");
+    if (keys) put_key(b, s, keys);
     put_method(b, s->method, columns ? (columns > used + 8 ? columns - used : 8) : 0);
 }
 
-static void put_head(buf_t *b, unsigned columns, const out_style *style)
+static void put_head(buf_t *b, unsigned columns, size_t keys, const out_style *style)
 {
     static const char *const times[] = {"MEAN", "P50", "P90", "P99", "MAX"};
     const shape *w = shape_for(columns);
@@ -113,7 +158,9 @@ static void put_head(buf_t *b, unsigned columns, const out_style *style)
                (int)w->errors, "ERRORS");
     for (size_t i = 0; i < RJ_COUNT(times); i++)
         buf_printf(b, "%*s", (int)w->time, times[i]);
-    buf_printf(b, "  METHOD%s\n", style->colour ? RESET : "");
+    buf_str(b, "  ");
+    if (keys) buf_printf(b, "%-*s  ", (int)keys, "KEY");
+    buf_printf(b, "METHOD%s\n", style->colour ? RESET : "");
 }
 
 const rj_stat **out_stat_order(const rj_stats *s)
@@ -126,25 +173,39 @@ const rj_stat **out_stat_order(const rj_stats *s)
     return order;
 }
 
+/* Methods, whatever their keys. */
+static size_t not_called(const rj_stats *s)
+{
+    size_t quiet = 0;
+    for (size_t i = 0; i < s->count && s->items[i].keyed != RJ_ONE_KEY; i++) {
+        bool called = s->items[i].calls;
+        for (size_t k = i + 1; !called && s->items[i].keyed == RJ_OTHER_KEYS && k < s->count; k++)
+            called = s->items[k].keyed == RJ_ONE_KEY && s->items[k].probe == s->items[i].probe;
+        quiet += !called;
+    }
+    return quiet;
+}
+
 size_t out_stat_table(buf_t *b, const rj_stats *s, const out_rate *rate, unsigned columns, unsigned rows,
                       const out_style *style)
 {
     const rj_stat **order = out_stat_order(s);
     if (!order) return 0;
-    size_t called = 0, lines = 1;
-    while (order[called])
-        called++;
-    put_head(b, columns, style);
+    size_t called = 0, lines = 1, keys = 0;
+    for (; order[called]; called++)
+        if (order[called]->keyed != RJ_ALL_CALLS) keys = RJ_MAX(keys, RJ_MAX(key_width(order[called]), sizeof "KEY"));
+    keys = RJ_MIN(keys, (size_t)KEY_COLUMNS);
+    put_head(b, columns, keys, style);
     /* A line stays free for the cursor: a table that scrolls could not be refreshed in place. */
     size_t room = rows > 5 ? rows - 4 : 1, shown = rows && called + 3 > rows ? RJ_MIN(room, called) : called;
     for (size_t i = 0; i < shown; i++, lines++)
-        put_row(b, order[i], out_stat_rate(s, (size_t)(order[i] - s->items), rate), columns);
+        put_row(b, order[i], out_stat_rate(s, (size_t)(order[i] - s->items), rate), columns, keys);
     if (shown < called) {
         buf_printf(b, "%*s and %zu more\n", (int)shape_for(columns)->calls, "...", called - shown);
         lines++;
     }
-    if (called < s->count) {
-        size_t quiet = s->count - called;
+    const size_t quiet = not_called(s);
+    if (quiet) {
         buf_printf(b, "%*zu %s not called\n", (int)shape_for(columns)->calls, quiet,
                    quiet == 1 ? "method was" : "methods were");
         lines++;

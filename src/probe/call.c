@@ -83,7 +83,7 @@ intptr_t probe_enter(probe *p)
  */
 probe_verdict probe_decide(const probe *p, wire_event *tok)
 {
-    if (p->path_count && probe_paths_undecided(p, tok)) return PROBE_UNDECIDED;
+    if (p->op_count && p->path_count && probe_paths_undecided(p, tok)) return PROBE_UNDECIDED;
     if (!probe_condition(p->ops, p->op_count, tok)) return PROBE_FAILS;
     if (p->path_count) tok->start = probe_now();
     return PROBE_HOLDS;
@@ -163,9 +163,11 @@ void probe_emit(probe_thread *t, probe_frame *f, wire_event_kind kind, uint32_t 
     const probe *p = f->probe;
     if (__builtin_expect(p->late, 0) && !holds_at_end(t, f, kind)) return;
     bool threw = kind == WIRE_EV_THROW;
+    const probe_op *key = __atomic_load_n(&p->key, __ATOMIC_ACQUIRE);
+    if (p->verb == WIRE_STAT && key && probe_key_add(p, key, &f->event, kind, f->event.elapsed)) return;
     if (p->verb == WIRE_STAT)
         probe_stat_add(t, p, f->event.elapsed, threw);
-    else if (f->event.elapsed >= p->slow && (threw || !(p->only & PROBE_ONLY_THROWS)))
+    else if (f->event.elapsed >= p->slow && (threw || !(p->extra & PROBE_ONLY_THROWS)))
         write_event(t, f, kind, tid, x);
 }
 

@@ -135,16 +135,6 @@ static bool holds(uint8_t compare, int order_of)
     return false;
 }
 
-/* The first piece behind an OBJECT or TYPED slot; NULL for null. */
-static const wire_piece *root(const wire_event *event, uint16_t slot)
-{
-    static const wire_piece unknown = {.length = UINT32_MAX}; /* there was no room for it: like no text and no number */
-    uint64_t at;
-    memcpy(&at, (const uint8_t *)event + slot, 8);
-    if (at && at >> 32 == 0) return &unknown;
-    return at ? (const wire_piece *)(const void *)((const uint8_t *)event + (uint32_t)at) : NULL;
-}
-
 static bool text_equal(const wire_piece *p, const probe_op *op)
 {
     if (!p || p->length != op->units) return false;
@@ -160,22 +150,6 @@ static bool compare_number(const probe_op *op, const uint8_t *value)
     return holds(op->compare, order(load(op->element, value), literal));
 }
 
-static uint32_t size_of(uint8_t element)
-{
-    switch (element) {
-    case WIRE_E_BOOLEAN:
-    case WIRE_E_I1:
-    case WIRE_E_U1: return 1;
-    case WIRE_E_CHAR:
-    case WIRE_E_I2:
-    case WIRE_E_U2: return 2;
-    case WIRE_E_I4:
-    case WIRE_E_U4:
-    case WIRE_E_R4: return 4;
-    default: return 8;
-    }
-}
-
 static bool threw(const wire_event *event)
 {
     return event->kind == WIRE_EV_THROW || event->kind == WIRE_EV_MARK;
@@ -188,7 +162,7 @@ static bool compare(const probe_op *op, const wire_event *event)
     const uint8_t *value = (const uint8_t *)event + op->slot;
     if (op->path && op->how == WIRE_PRIMITIVE && value[probe_path_room(op->element)] != PROBE_PATH_VALUE)
         return op->compare == PROBE_NE;
-    const wire_piece *p = op->how == WIRE_PRIMITIVE ? NULL : root(event, op->slot);
+    const wire_piece *p = op->how == WIRE_PRIMITIVE ? NULL : probe_piece_at(event, op->slot);
     switch ((probe_literal)op->literal) {
     case PROBE_NULL: return holds(op->compare, p ? 1 : 0) && (op->compare == PROBE_EQ || op->compare == PROBE_NE);
     case PROBE_TEXT: return text_equal(p, op) == (op->compare == PROBE_EQ);
@@ -224,7 +198,7 @@ bool probe_compare_live(const probe_op *op, const uint8_t *at)
     if (!at || (is_object && !object)) return op->compare == PROBE_NE;
     if (op->literal == PROBE_TEXT) return (object && live_text_is(op, object)) == (op->compare == PROBE_EQ);
     if (op->literal == PROBE_DECIMAL) return holds(op->compare, order_decimal(at, sizeof(probe_decimal), op->decimal));
-    memcpy(bytes, at, size_of(op->element));
+    memcpy(bytes, at, wire_element_size(op->element));
     return compare_number(op, bytes);
 }
 

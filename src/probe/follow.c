@@ -211,6 +211,7 @@ bool probe_paths_undecided(const probe *p, const wire_event *tok)
 {
     for (unsigned i = 0; i < p->path_count; i++) {
         uint64_t state;
+        if (p->paths[i].of_key) continue;
         memcpy(&state, (const uint8_t *)tok + p->paths[i].to + probe_path_room(p->paths[i].element), 8);
         if (state == PROBE_PATH_UNDECIDED) return true;
     }

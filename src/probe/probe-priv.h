@@ -116,6 +116,9 @@ wire_event *probe_ring_room(probe_thread *t, const probe_sink *s, uint32_t need,
 /* Appends an event with the addresses of frames behind it. */
 void probe_ring_put(probe_thread *t, const probe_sink *s, const wire_event *event, uint32_t size,
                     const uint64_t *frames, uint32_t frame_count);
+/* Counts the call of a stat by its key; false: there is no place for that any more. */
+bool probe_key_add(const probe *p, const probe_op *key, const wire_event *event, wire_event_kind kind,
+                   uint64_t elapsed);
 
 /* Writes the picture of an object into out (at most `room` bytes); returns its size, 0 for null. */
 uint32_t probe_picture(uint8_t *out, uint32_t room, uint8_t *object, unsigned depth, bool *cut);
@@ -135,6 +138,15 @@ void probe_follow(probe_thread *t, probe_frame *f, int32_t slot, uint8_t *object
  * is no room for a picture.
  */
 void probe_follow_exception(probe_frame *f, uint8_t *exception);
+/* The first piece behind an OBJECT or TYPED slot; NULL for null. */
+static inline const wire_piece *probe_piece_at(const wire_event *event, uint16_t slot)
+{
+    static const wire_piece unknown = {.length = UINT32_MAX}; /* there was no room for it: like no text and no number */
+    uint64_t at;
+    memcpy(&at, (const uint8_t *)event + slot, 8);
+    if (at && at >> 32 == 0) return &unknown;
+    return at ? (const wire_piece *)(const void *)((const uint8_t *)event + (uint32_t)at) : NULL;
+}
 /* Compares what lies at an address; NULL: null. */
 bool probe_compare_live(const probe_op *op, const uint8_t *at);
 bool probe_only_followed(const probe *p, int32_t slot);

@@ -106,6 +106,7 @@ typedef struct probe_path {
     uint16_t from, to;
     uint8_t element; /* as in probe_op */
     uint8_t bare;    /* nobody looks at what is in `from` itself */
+    uint8_t of_key;  /* no condition waits for it */
     uint8_t count;
     probe_step *steps;
 } probe_path;
@@ -122,11 +123,12 @@ typedef struct probe_sink {
     wire_slot *slot;
     uint8_t *rings, *stats;
     uint32_t stats_max;
-    uint64_t size; /* of the mapping: the copy in shared memory is not to be trusted */
+    wire_key *keys; /* WIRE_KEY_PLACES of them */
+    uint64_t size;  /* of the mapping: the copy in shared memory is not to be trusted */
     int fd;
 } probe_sink;
 
-enum probe_only { PROBE_ONLY_THROWS = 1, PROBE_ONLY_SLOW = 2 };
+enum probe_extra { PROBE_ONLY_THROWS = 1, PROBE_ONLY_SLOW = 2, PROBE_BY_KEY = 4 };
 
 /* One layer on one method. Its address stands in woven IL, so it is never reused while that IL may run. */
 typedef struct probe {
@@ -136,15 +138,15 @@ typedef struct probe {
     uint8_t path_count;
     union {
         struct {
-            uint8_t verb; /* wire_verb */
-            uint8_t only; /* probe_only: not of every call there is to be an event */
-            uint8_t late; /* the condition is decided when the call ends */
-            uint8_t ran;  /* set by the first call: the version is active */
+            uint8_t verb;  /* wire_verb */
+            uint8_t extra; /* probe_extra: not of every call there is to be an event, or more than its time counts */
+            uint8_t late;  /* the condition is decided when the call ends */
+            uint8_t ran;   /* set by the first call: the version is active */
         };
         uint32_t how; /* all of these at once */
     };
     uint32_t id;
-    uint32_t reserved;
+    uint32_t suspending; /* calls that are between PROBE_SUSPENDING and PROBE_SETTLED, on all threads */
     /* A frame begins with these four words: they are copied at once. */
     uint32_t event_size; /* sizeof(wire_event) + slots */
     uint32_t zero;
@@ -153,15 +155,15 @@ typedef struct probe {
     uint64_t slow; /* ticks: ONLY_SLOW, of those that take as many */
     probe_sink *sink;
     const probe_op *ops;
+    const probe_op *key; /* stat: what calls are told apart by; NULL: nothing */
     probe_path *paths;
     uint8_t armed;   /* the gate of the state machine's part of an async probe: stays open for calls that are pending */
     uint8_t task_at; /* where a builder has its task, in bytes */
     uint8_t exception_at, context_at, kind_at; /* THROWS: in an ExInfo */
-    uint8_t resumes;     /* on the method by which state machines go on: nothing is told of its calls */
-    uint8_t root;        /* trace: its calls begin trees, where none is open on the thread */
-    uint8_t into;        /* trace: followed at any level below the root */
-    uint8_t levels;      /* trace: of calls that are followed below a root */
-    uint32_t suspending; /* calls that are between PROBE_SUSPENDING and PROBE_SETTLED, on all threads */
+    uint8_t levels;                            /* trace: of calls that are followed below a root */
+    uint8_t resumes : 1; /* on the method by which state machines go on: nothing is told of its calls */
+    uint8_t root : 1;    /* trace: its calls begin trees, where none is open on the thread */
+    uint8_t into : 1;    /* trace: followed at any level below the root */
 } probe;
 
 /* A managed TypedReference as the ABI passes it: two words in registers. */
@@ -263,8 +265,8 @@ void probe_clock_refine(void);
 void probe_clock_publish(wire_memory *m);
 uint64_t probe_ticks(uint64_t ns);
 
-/* The shared memory of a connection, with room for the statistics of `stats_max` probes. */
-bool probe_sink_open(probe_sink *s, uint32_t stats_max, err_t *e);
+/* The shared memory of a connection, with room for the statistics of `stats_max` probes, and for those by key. */
+bool probe_sink_open(probe_sink *s, uint32_t stats_max, bool keys, err_t *e);
 /* Threads leave every frame of the sink's behind: after this no application thread touches its memory. Bounded; false:
  * one was still inside. */
 bool probe_sink_detach(probe_sink *s);

@@ -12,7 +12,7 @@
 #define RING_SIZE (256u * 1024u)
 #define PAGE(n)   (((n) + 4095u) & ~(uint64_t)4095u)
 
-static void lay_out(wire_memory *m, uint32_t stats_max)
+static void lay_out(wire_memory *m, uint32_t stats_max, bool keys)
 {
     m->magic = WIRE_MAGIC;
     m->version = WIRE_VERSION;
@@ -23,7 +23,10 @@ static void lay_out(wire_memory *m, uint32_t stats_max)
     m->slots_at = PAGE(sizeof *m);
     m->rings_at = PAGE(m->slots_at + sizeof(wire_slot) * PROBE_THREADS);
     m->stats_at = m->rings_at + (uint64_t)RING_SIZE * PROBE_THREADS;
-    m->size = PAGE(m->stats_at + (uint64_t)stats_max * PROBE_THREADS * sizeof(wire_stat));
+    const uint64_t end = PAGE(m->stats_at + (uint64_t)stats_max * PROBE_THREADS * sizeof(wire_stat));
+    m->key_places = keys ? WIRE_KEY_PLACES : 0;
+    m->keys_at = keys ? end : 0;
+    m->size = PAGE(end + m->key_places * sizeof(wire_key));
 }
 
 static bool make(const wire_memory *plan, int *fd, uint8_t **base, err_t *e)
@@ -38,10 +41,10 @@ static bool make(const wire_memory *plan, int *fd, uint8_t **base, err_t *e)
     return true;
 }
 
-bool probe_sink_open(probe_sink *s, uint32_t stats_max, err_t *e)
+bool probe_sink_open(probe_sink *s, uint32_t stats_max, bool keys, err_t *e)
 {
     wire_memory plan = {0};
-    lay_out(&plan, stats_max);
+    lay_out(&plan, stats_max, keys);
     uint8_t *base = NULL;
     int fd = -1;
     if (!make(&plan, &fd, &base, e)) {
@@ -55,6 +58,7 @@ bool probe_sink_open(probe_sink *s, uint32_t stats_max, err_t *e)
     s->slot = (wire_slot *)(void *)(base + plan.slots_at);
     s->rings = base + plan.rings_at;
     s->stats = base + plan.stats_at;
+    s->keys = keys ? (wire_key *)(void *)(base + plan.keys_at) : NULL;
     probe_clock_settle();
     probe_clock_publish(s->memory);
     return true;

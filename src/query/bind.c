@@ -189,6 +189,20 @@ static bool member_value(const enum_type *t, uint32_t field_rid, query_node *n)
     return true;
 }
 
+void query_enum_members(const cil_image *image, uint32_t type_rid,
+                        bool (*each)(void *owner, const char *name, int64_t value), void *owner)
+{
+    enum_type t = {.im = image, .rid = type_rid};
+    if (!find_underlying(&t)) return;
+    cil_range fields = cil_list(image, CIL_TYPE_DEF, type_rid, CIL_TYPE_DEF_FIELDS, CIL_FIELD);
+    for (uint32_t at = fields.first; at < fields.end; at++) {
+        const uint32_t rid = cil_list_item(image, CIL_FIELD, at);
+        query_node n;
+        if (!(cil_cell(image, CIL_FIELD, rid, CIL_FIELD_FLAGS) & FIELD_LITERAL) || !member_value(&t, rid, &n)) continue;
+        if (!each(owner, cil_cell_string(image, CIL_FIELD, rid, CIL_FIELD_NAME), n.i)) return;
+    }
+}
+
 static bool no_such_member(const binder *b, const query_node *n, const enum_type *t, cil_range fields)
 {
     buf_t names = {0}, type = {0};
@@ -342,6 +356,28 @@ static bool bind_decimal(const binder *b, query_node *n, const cil_type *t)
     return true;
 }
 
+/* Without a literal: can it tell calls apart? */
+static bool bind_key(const binder *b, query_node *n, const cil_type *t)
+{
+    enum_type type = {0};
+    const bool number =
+        (t->element >= CIL_E_BOOLEAN && t->element <= CIL_E_R8) || t->element == CIL_E_I || t->element == CIL_E_U;
+    if (number || t->element == CIL_E_STRING) return true;
+    if (t->element == CIL_E_VALUETYPE && cil_type_is(b->im, t->token, "System.Decimal")) return true;
+    if (t->element != CIL_E_VALUETYPE || (find_type(b, t->token, &type) && !is_enum(&type)))
+        return query_error(b->e, n->column,
+                           "'%s' is %s: calls are told apart by numbers, strings, enums and bools; name such a member",
+                           n->argument, type_text(b, t));
+    if (!type.im)
+        return query_error(b->e, n->column, "the type %s of '%s' is not loaded yet", type_text(b, t), n->argument);
+    if (!find_underlying(&type)) return mismatch(b, n, t, "its metadata is damaged: no underlying type");
+    n->is_enum = true;
+    n->element = type.underlying;
+    n->enum_image = type.im;
+    n->enum_rid = type.rid;
+    return true;
+}
+
 static bool bind_enum(const binder *b, query_node *n, const cil_type *t)
 {
     enum_type type = {0};
@@ -364,6 +400,7 @@ static bool bind_enum(const binder *b, query_node *n, const cil_type *t)
 static bool bind_value(const binder *b, query_node *n, const cil_type *t)
 {
     n->element = t->element;
+    if (n->kind == QUERY_KEY) return bind_key(b, n, t);
     if (n->is_time) return mismatch(b, n, t, "a time can be compared with 'elapsed' only");
     bool number =
         (t->element >= CIL_E_BOOLEAN && t->element <= CIL_E_R8) || t->element == CIL_E_I || t->element == CIL_E_U;
@@ -482,13 +519,17 @@ static bool bind_compare(const binder *b, query_node *n)
         turn(n);
     }
     const size_t head = head_of(n->argument);
+    if (n->kind == QUERY_KEY && (n->root == QUERY_ELAPSED || n->root == QUERY_EXCEPTION))
+        return query_error(b->e, n->column, "calls cannot be told apart by '%.*s'", (int)head, n->argument);
     if (n->root >= QUERY_RESULT && !has_end(b, n)) return false;
     if (n->root == QUERY_ELAPSED) return bind_elapsed(b, n);
     if (n->argument[head]) return bind_path(b, n, head);
     if (n->root == QUERY_EXCEPTION) return bind_exception(b, n);
     if (n->root == QUERY_RESULT) return bind_value(b, n, root_type(b, n));
     if (n->root == QUERY_THIS)
-        return query_error(b->e, n->column, "'this' is never null; compare one of its members: this.Name");
+        return n->kind == QUERY_KEY
+                   ? query_error(b->e, n->column, "'this' is an object; name one of its members: this.Name")
+                   : query_error(b->e, n->column, "'this' is never null; compare one of its members: this.Name");
     const cil_type *t = root_type(b, n);
     if (n->root == QUERY_LOCAL) return bind_value(b, n, t);
     uint32_t row = param_row(b->im, b->method, n->index);
@@ -507,7 +548,7 @@ static query_node *bind_node(const binder *b, const query_node *parsed)
         err_set(b->e, ERR_MEMORY, -1, "out of memory");
         return NULL;
     }
-    if (n->kind == QUERY_COMPARE) return bind_compare(b, n) ? n : NULL;
+    if (n->kind == QUERY_COMPARE || n->kind == QUERY_KEY) return bind_compare(b, n) ? n : NULL;
     if (!(n->left = bind_node(b, parsed->left))) return NULL;
     if (n->kind != QUERY_NOT && !(n->right = bind_node(b, parsed->right))) return NULL;
     return n;
@@ -525,6 +566,6 @@ const query_node *query_condition_check(arena *a, const query_node *parsed, cons
 
 bool query_is_late(const query_node *bound)
 {
-    if (bound->kind == QUERY_COMPARE) return bound->root >= QUERY_RESULT;
+    if (bound->kind == QUERY_COMPARE || bound->kind == QUERY_KEY) return bound->root >= QUERY_RESULT;
     return query_is_late(bound->left) || (bound->right && query_is_late(bound->right));
 }

@@ -303,19 +303,44 @@ static void behind_the_end(parser *p)
         query_error(p->s.e, p->s.at, "'%c' where &&, || or the end should stand", query_shown(c));
 }
 
+/* Whether there is anything to parse. */
+static bool begin(parser *p, arena *a, const char *text, const char *what, const char *example, err_t *e)
+{
+    const size_t n = strnlen(text, QUERY_TEXT_MOST + 1);
+    if (n > QUERY_TEXT_MOST)
+        return query_error(e, QUERY_TEXT_MOST, "the %s is longer than %u bytes", what, QUERY_TEXT_MOST);
+    *p = (parser){.s = {.a = a, .text = text, .end = (uint32_t)n, .e = e}};
+    skip_space(p);
+    return p->s.at < p->s.end || query_error(e, 0, "the %s is empty; write %s", what, example);
+}
+
+query_node *query_key_parse(arena *a, const char *text, err_t *e)
+{
+    parser p = {.depth = 0};
+    operand o;
+    if (!begin(&p, a, text, "key", "args.customer.Name", e) || !parse_operand(&p, &o)) return NULL;
+    skip_space(&p);
+    if (!o.is_name) {
+        query_error(e, o.column, "a literal is the same for every call; write args.customer.Name");
+        return NULL;
+    }
+    if (p.s.at < p.s.end) {
+        query_error(e, p.s.at, "'%c' behind the key: it is one path, such as args.customer.Name",
+                    query_shown(peek(&p, 0)));
+        return NULL;
+    }
+    query_node *n = node_new(&p, QUERY_KEY, o.column);
+    if (!n) return NULL;
+    n->value_column = o.column;
+    n->argument = o.name;
+    n->columns = o.columns;
+    return n;
+}
+
 query_node *query_condition_parse(arena *a, const char *text, err_t *e)
 {
-    size_t n = strnlen(text, QUERY_TEXT_MOST + 1);
-    if (n > QUERY_TEXT_MOST) {
-        query_error(e, QUERY_TEXT_MOST, "the condition is longer than %u bytes", QUERY_TEXT_MOST);
-        return NULL;
-    }
-    parser p = {.s = {.a = a, .text = text, .end = (uint32_t)n, .e = e}};
-    skip_space(&p);
-    if (p.s.at == p.s.end) {
-        query_error(e, 0, "the condition is empty; write n > 100");
-        return NULL;
-    }
+    parser p = {.depth = 0};
+    if (!begin(&p, a, text, "condition", "n > 100", e)) return NULL;
     query_node *tree = parse_or(&p);
     if (!tree) return NULL;
     skip_space(&p);

@@ -83,7 +83,8 @@ unsigned query_nearest_list(const query_nearest *n, const char **names);
 #define QUERY_NODES_MOST 64u
 
 typedef enum query_op { QUERY_EQ, QUERY_NE, QUERY_LT, QUERY_LE, QUERY_GT, QUERY_GE } query_op;
-typedef enum query_node_kind { QUERY_AND, QUERY_OR, QUERY_NOT, QUERY_COMPARE } query_node_kind;
+/* KEY: a path alone, of query_key_parse. */
+typedef enum query_node_kind { QUERY_AND, QUERY_OR, QUERY_NOT, QUERY_COMPARE, QUERY_KEY } query_node_kind;
 /* bool, char and enum: INT or UINT */
 typedef enum query_value_kind {
     QUERY_NULL,
@@ -138,35 +139,45 @@ typedef enum query_root {
 
 typedef struct query_node {
     query_node_kind kind;
-    const struct query_node *left, *right; /* AND OR; NOT: left */
     query_op op;                           /* COMPARE: argument OP value (the parser turns `3 < n` round) */
+    const struct query_node *left, *right; /* AND OR; NOT: left */
     uint32_t column;                       /* of the argument, of the operator */
     uint32_t value_column;                 /* COMPARE: of the literal; the same as `column` where a bool stands alone */
     const char *argument;                  /* the name typed, and what is behind it */
     const uint32_t *columns, *name_columns; /* of each byte of `argument`, and of `name` */
     query_value_kind value_kind;
     bool is_bool; /* INT that was typed as true or false */
+    bool is_time; /* UINT that was typed with a unit: ns */
+    bool is_enum; /* filled below */
     int64_t i;
     uint64_t u;
     double f;
-    bool is_time;          /* UINT that was typed with a unit: ns */
     query_decimal decimal; /* of every number */
     const uint16_t *text;  /* TEXT: UTF-16, text_units long */
+    const char *name;      /* an identifier that must be an enum member, or NULL; NULL once it is bound */
     uint32_t text_units;
-    const char *name; /* an identifier that must be an enum member, or NULL; NULL once it is bound */
     /* Filled by query_condition_check, which also turns the value into what the argument compares with: FLOAT for R4
        and R8; INT (or UINT above INT64_MAX) for bool, char and enums; INT, UINT or FLOAT for other integers; TEXT or
        NULL for strings; NULL for OBJECT; DECIMAL for VALUETYPE, which is System.Decimal. */
     query_root root;
-    uint16_t index;        /* of the parameter in the signature, of the local in query_resolver.locals */
     query_member *members; /* from the argument to what is compared; those on the way are objects */
     uint32_t member_count;
     cil_element element; /* primitive, STRING, the enum's underlying type; OBJECT for null checks; U for pointers */
-    bool is_enum;
+    const cil_image *enum_image; /* KEY: where the enum is */
+    uint32_t enum_rid;
+    uint16_t index; /* of the parameter in the signature, of the local in query_resolver.locals */
 } query_node;
 
 /* NULL and ERR_USAGE with the column (bytes, from 0) as place, the text as for patterns. */
 query_node *query_condition_parse(arena *a, const char *text, err_t *e);
+/*
+ * What calls are told apart by: one path to a primitive, an enum, a decimal or a string. What is known at the end of a
+ * call may be its beginning, but for the exception and the time.
+ */
+query_node *query_key_parse(arena *a, const char *text, err_t *e);
+/* The members of an enum, in order, until `each` answers false. Values as they lie in memory, sign-extended. */
+void query_enum_members(const cil_image *image, uint32_t type_rid,
+                        bool (*each)(void *owner, const char *name, int64_t value), void *owner);
 
 /* A local variable that may be named. */
 typedef struct query_local {

@@ -177,6 +177,8 @@ typedef enum wire_tag {
     WIRE_T_VARIABLE,     /* group: NAME, SLOT (index in the signature of the locals) */
     WIRE_T_PLACE_INDEX,  /* u32, in a PROBE of LINE: of the PLACE, in their order */
     WIRE_T_SIDE_NOTE,    /* text, in PROBES: what calls TRACE does not follow, in words */
+    WIRE_T_BY,           /* text, INSTRUMENT with STAT: what calls are told apart by */
+    WIRE_T_KEY,          /* group, in a PROBE: NAME, TYPE_NAME, ELEMENT of its keys; of an enum MEMBER* */
 } wire_tag;
 
 typedef enum wire_verb { WIRE_WATCH = 1, WIRE_STAT, WIRE_STACK, WIRE_TRACE, WIRE_THROWS, WIRE_LINE } wire_verb;
@@ -245,7 +247,8 @@ bool wire_header_check(const wire_header *h, uint32_t most, err_t *e);
  *      wire_slot[slots]       one for each thread slot: ring indices, counters      at slots_at
  *      rings                  slots x ring_size bytes                                at rings_at
  *      wire_stat matrix       slots x stats_max of wire_stat (sparse)                at stats_at; only touched pages
- * exist
+ *                                                                                    exist
+ *      wire_key[key_places]   statistics by key, of all threads (sparse)             at keys_at
  *
  * A thread slot belongs to one thread of the target at a time (slot 0 is nobody's: threads that found none only count
  * in `no_slot`, and in its `left`). Each ring has one producer (that thread) and one consumer (the client).
@@ -266,6 +269,8 @@ typedef struct wire_memory {
     uint64_t epoch_ticks, epoch_ns;
     double ns_per_tick;
     uint64_t no_slot; /* events that were lost because no thread slot was free */
+    uint64_t keys_at; /* of a stat by key, else 0: an agent that knows of none leaves it so */
+    uint32_t key_places, keys_used;
 } wire_memory;
 
 typedef struct wire_slot {
@@ -360,6 +365,30 @@ typedef struct wire_stat {
     uint64_t calls, errors, sum, max; /* ended calls; those by exception; ticks */
     uint64_t bucket[WIRE_BUCKETS];    /* of ticks, not ns */
 } wire_stat;
+
+/*
+ * Calls with one key, of one probe, on all threads. A place is taken by its hash, of probe and value, which stands for
+ * them from then on: who comes with the same one adds to it and waits for nobody. `ready`: the rest can be read.
+ */
+typedef enum wire_key_kind {
+    WIRE_KEY_NUMBER = 1, /* a primitive's bytes */
+    WIRE_KEY_DECIMAL,    /* as in memory */
+    WIRE_KEY_TEXT,       /* UTF-16; cut: there is more of it */
+    WIRE_KEY_NULL,       /* or something on the way is */
+    WIRE_KEY_NONE        /* there is no value: the call did not return, or it cannot be read */
+} wire_key_kind;
+#define WIRE_KEY_PLACES 2048u
+#define WIRE_KEYS_MOST  1000u
+#define WIRE_KEY_BYTES  256u
+typedef struct wire_key {
+    uint64_t hash; /* 0: free */
+    uint32_t probe;
+    uint8_t kind, cut;
+    uint16_t size; /* bytes */
+    uint32_t ready, zero;
+    uint8_t bytes[WIRE_KEY_BYTES];
+    wire_stat stat;
+} wire_key;
 
 static inline unsigned wire_bucket(uint64_t v)
 {

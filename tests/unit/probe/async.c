@@ -28,7 +28,7 @@ static int start(void **state)
     fixture *f = calloc(1, sizeof *f);
     err_t e = {0};
     *state = f;
-    if (!f || (!probe_pool && !probe_start(&e)) || !probe_sink_open(&f->sink, 8, &e)) return -1;
+    if (!f || (!probe_pool && !probe_start(&e)) || !probe_sink_open(&f->sink, 8, false, &e)) return -1;
     f->task = managed_type(MANAGED_CLASS, TASK_BYTES, NULL, 0);
     probe_self()->top = NULL;
     return probe_async_start(f->task, ID_AT, &e) ? 0 : -1;
@@ -349,13 +349,13 @@ static void a_condition_and_limits_are_about_the_whole_call(void **state)
     fixture *f = *state;
     probe p = watch(f);
     builder b;
-    p.only = PROBE_ONLY_THROWS;
+    p.extra = PROBE_ONLY_THROWS;
     begin(f, &p, &b, 1);
     complete(&p, NULL, &b, 2);
     assert_null(take(f));
     assert_int_equal(in_flight(f), 0);
     p = watch(f);
-    p.only = PROBE_ONLY_SLOW;
+    p.extra = PROBE_ONLY_SLOW;
     p.slow = UINT64_MAX;
     begin(f, &p, &b, 1);
     complete(&p, NULL, &b, 2);

@@ -19,7 +19,7 @@ static int start(void **state)
 {
     (void)state;
     err_t e = {0};
-    if ((!probe_pool && !probe_start(&e)) || !probe_sink_open(&sink, 8, &e)) return -1;
+    if ((!probe_pool && !probe_start(&e)) || !probe_sink_open(&sink, 8, false, &e)) return -1;
     task = managed_type(MANAGED_CLASS, TASK_BYTES, task_refs, 1);
     delegate = managed_type(MANAGED_CLASS, DELEGATE_BYTES, delegate_refs, 1);
     holder = managed_type(MANAGED_CLASS, HOLDER_BYTES, holder_refs, 1);
@@ -166,7 +166,7 @@ static void the_innermost_box_counts(void **state)
     (void)state;
     probe_sink other;
     err_t e = {0};
-    assert_true(probe_sink_open(&other, 8, &e));
+    assert_true(probe_sink_open(&other, 8, false, &e));
     probe mine = {.resumes = 1, .sink = &sink, .event_size = sizeof(wire_event)};
     probe theirs = {.resumes = 1, .sink = &other, .event_size = sizeof(wire_event)};
     probe watch = {.verb = WIRE_WATCH, .sink = &sink, .event_size = sizeof(wire_event)};

@@ -21,7 +21,7 @@ static int start(void **state)
     fixture *f = calloc(1, sizeof *f);
     err_t e = {0};
     *state = f;
-    if (!f || (!probe_pool && !probe_start(&e)) || !probe_sink_open(&f->sink, 8, &e)) return -1;
+    if (!f || (!probe_pool && !probe_start(&e)) || !probe_sink_open(&f->sink, 8, false, &e)) return -1;
     probe_self()->top = NULL;
     return 0;
 }
@@ -214,7 +214,7 @@ static void frames_of_another_client_are_taken_away_in_its_name(void **state)
     fixture *f = *state;
     probe_sink other;
     err_t e = {0};
-    assert_true(probe_sink_open(&other, 8, &e));
+    assert_true(probe_sink_open(&other, 8, false, &e));
     probe p = watch(f, 1), q = watch(f, 2);
     q.sink = &other;
     probe_leave(enter(&p));
@@ -546,7 +546,7 @@ static void throws_only_leaves_returns_out(void **state)
 {
     fixture *f = *state;
     probe p = watch(f, 1);
-    p.only = PROBE_ONLY_THROWS;
+    p.extra = PROBE_ONLY_THROWS;
     probe_leave(enter(&p));
     probe_tail(enter(&p));
     nothing_left(f);
@@ -561,7 +561,7 @@ static void fast_calls_are_left_out(void **state)
 {
     fixture *f = *state;
     probe p = watch(f, 1);
-    p.only = PROBE_ONLY_SLOW;
+    p.extra = PROBE_ONLY_SLOW;
     p.slow = probe_ticks(UINT64_C(3600) * 1000000000);
     wire_event *tok = enter(&p);
     probe_note(tok, new_exception());
@@ -769,7 +769,7 @@ static void the_other_connections_calls_go_on(void **state)
     fixture *f = *state;
     probe_sink other;
     err_t e = {0};
-    assert_true(probe_sink_open(&other, 0, &e));
+    assert_true(probe_sink_open(&other, 0, false, &e));
     probe p = watch(f, 1), q = watch(f, 2);
     q.sink = &other;
     wire_event *tq = enter(&q), *tp = enter(&p);

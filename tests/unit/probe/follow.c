@@ -70,7 +70,7 @@ static int start(void **state)
     fixture *f = calloc(1, sizeof *f);
     err_t e = {0};
     *state = f;
-    if (!f || (!probe_pool && !probe_start(&e)) || !probe_sink_open(&f->sink, 8, &e)) return -1;
+    if (!f || (!probe_pool && !probe_start(&e)) || !probe_sink_open(&f->sink, 8, false, &e)) return -1;
     probe_self()->top = NULL;
     f->fd = eventfd(0, EFD_CLOEXEC);
     f->order = managed_type(MANAGED_CLASS, 16, &(managed_refs){16, 8}, 1);

@@ -17,7 +17,7 @@ static int start(void **state)
     probe_sink *s = calloc(1, sizeof *s);
     err_t e = {0};
     *state = s;
-    return s && (probe_pool || probe_start(&e)) && probe_sink_open(s, 4, &e) ? 0 : -1;
+    return s && (probe_pool || probe_start(&e)) && probe_sink_open(s, 4, false, &e) ? 0 : -1;
 }
 
 static int end(void **state)
@@ -249,7 +249,7 @@ static void set_gates(pair *x, uint8_t open)
 static void pair_open(pair *x)
 {
     err_t e = {0};
-    assert_true(probe_sink_open(&x->sink, 4, &e));
+    assert_true(probe_sink_open(&x->sink, 4, false, &e));
     x->p = (probe){.verb = WIRE_STAT, .id = 1, .sink = &x->sink, .event_size = sizeof(wire_event)};
     x->q = (probe){.verb = WIRE_WATCH, .id = 2, .sink = &x->sink, .event_size = sizeof(wire_event) + 8};
     set_gates(x, 1);

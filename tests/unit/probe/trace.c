@@ -20,8 +20,8 @@ static int start(void **state)
     fixture *f = calloc(1, sizeof *f);
     err_t e = {0};
     *state = f;
-    if (!f || (!probe_pool && !probe_start(&e)) || !probe_sink_open(&f->sink, 0, &e) ||
-        !probe_sink_open(&f->other, 0, &e))
+    if (!f || (!probe_pool && !probe_start(&e)) || !probe_sink_open(&f->sink, 0, false, &e) ||
+        !probe_sink_open(&f->other, 0, false, &e))
         return -1;
     probe_self()->top = NULL;
     probe_self()->tree = NULL;
@@ -260,7 +260,7 @@ static void a_root_that_vanished_takes_no_calls(void **state)
 static void only_slow_roots_are_told(void **state)
 {
     fixture *f = *state;
-    f->p[0].only = PROBE_ONLY_SLOW;
+    f->p[0].extra = PROBE_ONLY_SLOW;
     f->p[0].slow = UINT64_MAX;
     call(&f->p[0], &f->p[1], 1, 1);
     nothing_left(&f->sink);
