@@ -12,7 +12,7 @@ _rejit_positionals() {
         word=${COMP_WORDS[i]}
         case $word in
             --) ;;
-            -w | --watch | -o | --output | --pdb | --log | --slow | -d | --depth | --if | -m | --max-methods | -n | --count | -t | --duration | -i | --interval | --type | --frames | -p | --print)
+            -w | --watch | -o | --output | --pdb | --log | --slow | -d | --depth | --if | -m | --max-methods | -n | --count | -t | --duration | -i | --interval | -b | --by | --type | --frames | -p | --print)
                 ((i++)) ;;
             -*) ;;
             *) ((count++)) ;;
@@ -22,7 +22,7 @@ _rejit_positionals() {
 }
 
 _rejit() {
-    local verbs="ps run attach find il asm watch stat stack trace throws line list revert doctor help"
+    local verbs="ps run attach find il asm watch stat stack new trace throws line list revert doctor help"
     local shown="--no-args --return --this --throws --slow --depth --sync --reveal"
     local streams="--if --count --duration --max-methods --json"
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} verb=${COMP_WORDS[1]:-} i
@@ -64,7 +64,7 @@ _rejit() {
             run) options+=" --watch --children --output $shown $streams --" ;;
             watch) options+=" $shown $streams" ;;
             stat) options+=" --interval --by --hist --reveal --sync $streams" ;;
-            stack) options+=" --async --pdb --no-lines $streams" ;;
+            stack | new) options+=" --async --pdb --no-lines $streams" ;;
             throws) options+=" --type --frames --pdb --no-lines --count --duration --json" ;;
             trace) options+=" --deep --into --min --throws $streams" ;;
             line) options+=" --locals --print --no-args --this --depth --reveal --pdb $streams" ;;

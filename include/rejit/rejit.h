@@ -343,6 +343,7 @@ typedef struct rj_request {
     const char *by;
     bool reveal;      /* values whose names look secret come as they are */
     bool later;       /* nothing matching yet is fine: modules that load later may */
+    bool makes;       /* STACK: of constructors, one event for each new object that is of just their type */
     bool awaiters;    /* STACK: below a state machine that goes on, who awaits it, instead of who lets it go on */
     bool lines;       /* STACK, THROWS: the files and lines of frames: rj_call.places */
     bool locals;      /* LINE: local variables, too, where there is a PDB */

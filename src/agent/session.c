@@ -353,7 +353,7 @@ static void do_instrument(control *c, session *s, const wire_header *h, fields *
     wire_begin(&b, WIRE_PROBES, h->request);
     wire_u32(&b, WIRE_T_TOTAL, r.total);
     wire_u64(&b, WIRE_T_MEMORY, sink ? sink->size : 0);
-    wire_u32(&b, WIRE_T_WANT, f->want & WIRE_WANT_AWAITERS);
+    wire_u32(&b, WIRE_T_WANT, f->want & (WIRE_WANT_AWAITERS | WIRE_WANT_NEW));
     put_probes(&b, &r);
     put_refusals(&b, &r);
     put_nearest(&b, r.nearest, r.nearest_count);

@@ -19,6 +19,7 @@ typedef enum verb_id {
     VERB_WATCH,
     VERB_STAT,
     VERB_STACK,
+    VERB_NEW,
     VERB_TRACE,
     VERB_THROWS,
     VERB_LINE,
@@ -88,7 +89,7 @@ uint64_t clock_ms(void);             /* monotonic */
 /* Resolves and attaches (or only connects); says what is wrong. NULL: *code is the exit code. */
 rj_session *target_open(const char *pid_or_name, verb_id id, bool attach, int *code);
 /* Parses patterns and the condition here, so that a slip of the pen costs the target nothing. -1: fine. */
-int target_check(const options *o, char *const *patterns, size_t count);
+int target_check(const options *o, const char *const *patterns, size_t count);
 /* What verbs do that ask once for the methods that patterns mean, and print what comes: find, il, asm. */
 typedef struct target_query {
     const char *doing; /* "searching" */
@@ -158,6 +159,7 @@ int verb_asm(const options *o);
 int verb_watch(const options *o);
 int verb_stat(const options *o);
 int verb_stack(const options *o);
+int verb_new(const options *o);
 int verb_trace(const options *o);
 int verb_throws(const options *o);
 int verb_line(const options *o);

@@ -15,7 +15,7 @@ static bool sure(const options *o)
 
 int verb_revert(const options *o)
 {
-    int code = target_check(o, o->args + 1, o->arg_count - 1);
+    int code = target_check(o, (const char *const *)o->args + 1, o->arg_count - 1);
     if (code >= 0) return code;
     if (!sure(o)) return EXIT_USAGE;
     rj_session *s = target_open(o->args[0], VERB_REVERT, false, &code);

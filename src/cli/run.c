@@ -198,7 +198,7 @@ int verb_run(const options *o)
 {
     rj_environment env;
     rj_error e = {0};
-    int code = target_check(o, (char *const *)(uintptr_t)o->watched.v, o->watched.n);
+    int code = target_check(o, o->watched.v, o->watched.n);
     if (code >= 0) return code;
     if (!rj_launch_environment(environ, NULL, o->watched.n > 0, o->children, &env, &e)) return console_error(&e);
     if (o->watched.n) {

@@ -94,7 +94,7 @@ static void finish(stream *st)
 
 int verb_stat(const options *o)
 {
-    int code = target_check(o, o->args + 1, o->arg_count - 1);
+    int code = target_check(o, (const char *const *)o->args + 1, o->arg_count - 1);
     if (code >= 0) return code;
     rj_session *s = target_open(o->args[0], VERB_STAT, true, &code);
     if (!s) return code;

@@ -97,8 +97,8 @@ static void say_start(stream *st, const rj_probes *p)
     if (p->callees) snprintf(called, sizeof called, ", and %zu that may be called", p->callees);
     if (st->started) st->started(st, p);
     if (asked)
-        console_say("%zu method%s of process %d%s; Ctrl-C ends", asked, asked == 1 ? "" : "s",
-                    rj_session_state(st->s)->pid, called);
+        console_say("%zu %s%s of process %d%s; Ctrl-C ends", asked, st->request.makes ? "constructor" : "method",
+                    asked == 1 ? "" : "s", rj_session_state(st->s)->pid, called);
     else if (st->request.verb == RJ_THROWS)
         console_say("exceptions of process %d; Ctrl-C ends", rj_session_state(st->s)->pid);
     else if (asks_for_dynamic(&st->request))

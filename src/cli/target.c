@@ -47,7 +47,7 @@ static int point_at(const char *what, const char *text, const char *message, int
     return EXIT_USAGE;
 }
 
-int target_check(const options *o, char *const *patterns, size_t count)
+int target_check(const options *o, const char *const *patterns, size_t count)
 {
     arena a = {0};
     err_t e = {0};
@@ -63,7 +63,7 @@ int target_check(const options *o, char *const *patterns, size_t count)
 
 int target_ask(const options *o, verb_id id, const target_query *q, void *found)
 {
-    int code = target_check(o, o->args + 1, o->arg_count - 1);
+    int code = target_check(o, (const char *const *)o->args + 1, o->arg_count - 1);
     if (code >= 0) return code;
     rj_session *s = target_open(o->args[0], id, true, &code);
     if (!s) return code;

@@ -16,9 +16,9 @@ static bool show(stream *st, const rj_call *c)
 
 int verb_trace(const options *o)
 {
-    int code = target_check(o, o->args + 1, o->arg_count - 1);
+    int code = target_check(o, (const char *const *)o->args + 1, o->arg_count - 1);
     if (code >= 0) return code;
-    code = target_check(o, (char *const *)(uintptr_t)o->into.v, o->into.n);
+    code = target_check(o, o->into.v, o->into.n);
     if (code >= 0) return code;
     rj_session *s = target_open(o->args[0], VERB_TRACE, true, &code);
     if (!s) return code;

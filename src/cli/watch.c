@@ -28,7 +28,7 @@ void watch_request(stream *st, const options *o)
 
 int verb_watch(const options *o)
 {
-    int code = target_check(o, o->args + 1, o->arg_count - 1);
+    int code = target_check(o, (const char *const *)o->args + 1, o->arg_count - 1);
     if (code >= 0) return code;
     rj_session *s = target_open(o->args[0], VERB_WATCH, true, &code);
     if (!s) return code;

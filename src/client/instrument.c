@@ -16,7 +16,8 @@ static void put_request(rj_session *s, const rj_request *q, buf_t *b)
         wire_text(b, WIRE_T_PATTERN, q->patterns[i]);
     wire_u32(b, WIRE_T_MAX, q->most ? q->most : MOST_METHODS);
     wire_u32(b, WIRE_T_WANT,
-             q->want | (q->awaiters ? (uint32_t)WIRE_WANT_AWAITERS : 0) | (q->locals ? (uint32_t)WIRE_WANT_LOCALS : 0));
+             q->want | (q->awaiters ? (uint32_t)WIRE_WANT_AWAITERS : 0) | (q->locals ? (uint32_t)WIRE_WANT_LOCALS : 0) |
+                 (q->makes ? (uint32_t)WIRE_WANT_NEW : 0));
     wire_u64(b, WIRE_T_SLOW_NS, q->slow_ns);
     wire_u32(b, WIRE_T_DEPTH, q->depth);
     if (q->condition) wire_text(b, WIRE_T_CONDITION, q->condition);
@@ -104,6 +105,10 @@ bool rj_instrument(rj_session *s, const rj_request *request, rj_probes *out, rj_
         if (f.tag == WIRE_T_SIDE_NOTE) out->side_note = wire_get_text(&s->own, &f);
     }
     if (!r.bad && request->awaiters && !(known & WIRE_WANT_AWAITERS)) return too_old("who awaits", "--async", e);
+    if (!r.bad && request->makes && !(known & WIRE_WANT_NEW))
+        return err_set(e, ERR_REFUSED, -1,
+                       "the agent in the process is of an earlier version, which cannot tell new objects: start the "
+                       "process anew");
     if (r.bad) return err_set(e, ERR_FORMAT, -1, "the agent's answer is malformed");
     size_t refused;
     if (!probes_read(s, all, &out->methods, &refused) || !collect_notes(s, out))

@@ -381,13 +381,24 @@ static bool is_wanted(const rj_session *s, const rj_call *c)
     return fnmatch(pattern, c->exception, 0) == 0 || (dot && fnmatch(pattern, dot + 1, 0) == 0);
 }
 
+/* A constructor that was called by another one of its type, for the same object, has made nothing. */
+static bool is_again(const rj_session *s, const uint8_t *event, const rj_call *c)
+{
+    static const char own[] = "..ctor(";
+    wire_event v;
+    memcpy(&v, event, sizeof v);
+    if (!s->wanted.makes || !(v.flags & WIRE_EV_SAME) || !c->frame_count) return false;
+    const char *name = strstr(c->method, own);
+    return name && strncmp(c->frames[0], c->method, (size_t)(name - c->method) + sizeof own - 1) == 0;
+}
+
 static bool deliver(rj_session *s, const rj_handlers *h, const probe_info *p, const uint8_t *event, uint32_t size)
 {
     arena a = s->scratch;
     s->scratch = (arena){0}; /* a handler may poll again */
     rj_call c;
     read_call(s, &a, p, event, size, &c);
-    const bool wanted = is_wanted(s, &c);
+    const bool wanted = is_wanted(s, &c) && !is_again(s, event, &c);
     s->delivered += wanted;
     bool more = !wanted || h->call(h->owner, &c);
     arena_free(&s->scratch);

@@ -329,6 +329,8 @@ clr_hresult eng_ask_with_inliners(eng *g, uint32_t n, clr_module_id *modules, ui
 const char *eng_refusal_of(eng *g, eng_module *m, uint32_t method_rid, arena *a);
 bool eng_has_il(const eng_module *m, uint32_t method_rid); /* false: certainly not */
 bool eng_is_abstract(const eng_module *m, uint32_t method_rid);
+/* Why no object comes from it; NULL: it is a constructor of a class that has objects of its own. */
+const char *eng_makes_nothing(const eng_module *m, uint32_t method_rid);
 
 /* locals.c */
 void eng_hide_locals(eng *g);

@@ -88,15 +88,16 @@ static size_t literal_size(const probe_op *op)
     return op->literal == PROBE_TEXT ? op->units * sizeof(uint16_t) : 0;
 }
 
-/* Paths and their steps first, then the key, the condition's steps and their texts. */
+/* Paths and their steps first, then what EXACT knows, the key, the condition's steps and their texts. */
 static bool keep_condition(eng_descriptor *d, const probe *as)
 {
-    size_t steps = 0, texts = 0;
+    size_t steps = 0, texts = 0, exact = 0;
     for (unsigned i = 0; i < as->path_count; i++)
         steps += as->paths[i].count;
+    if (as->extra & PROBE_NEW) exact = PROBE_EXACT_MOST;
     for (unsigned i = 0; i < as->op_count; i++)
         texts += literal_size(&as->ops[i]);
-    d->size = (uint32_t)(as->path_count * sizeof *as->paths + steps * sizeof(probe_step) +
+    d->size = (uint32_t)(exact * sizeof(probe_known) + as->path_count * sizeof *as->paths + steps * sizeof(probe_step) +
                          (as->op_count + (as->key != NULL)) * sizeof *as->ops + texts);
     if (!d->size) return true;
     uint8_t *at = malloc(d->size);
@@ -104,6 +105,11 @@ static bool keep_condition(eng_descriptor *d, const probe *as)
     probe_path *paths = put(&at, as->paths, as->path_count * sizeof *paths);
     for (unsigned i = 0; i < as->path_count; i++)
         paths[i].steps = put(&at, as->paths[i].steps, paths[i].count * sizeof(probe_step));
+    probe_step *last = exact && as->path_count ? paths[as->path_count - 1].steps : NULL;
+    if (last) {
+        last->exact = memset(at, 0, exact * sizeof(probe_known));
+        at += exact * sizeof(probe_known);
+    }
     if (as->key) d->probe.key = put(&at, as->key, sizeof *as->key);
     probe_op *ops = put(&at, as->ops, as->op_count * sizeof *ops);
     for (unsigned i = 0; i < as->op_count; i++)

@@ -493,6 +493,41 @@ static const query_end *find_end(eng *g, const plan *p, const cil_method_sig *si
     return out;
 }
 
+/* new: only where the object is of the constructor's type and no other; the last of the paths. */
+static bool add_exact(plan *p, probe *d, err_t *e)
+{
+    const char *nothing = eng_makes_nothing(p->module, p->rid);
+    if (nothing) return err_set(e, ERR_REFUSED, -1, "%s", nothing);
+    const weave_value *v = add(p, WEAVE_MADE, 0, "this", (cil_blob){0}, true);
+    if (!v || p->path_count == PROBE_PATHS_MOST || d->op_count + 2u > PROBE_OPS_MOST)
+        return err_set(e, ERR_USAGE, 0, "the condition is too long");
+    probe_step *step = arena_alloc(p->scratch, sizeof *step);
+    probe_op *ops = arena_array(p->scratch, d->op_count + 2u, sizeof *ops);
+    if (!step || !ops) return err_set(e, ERR_MEMORY, -1, "out of memory");
+    *step = (probe_step){.kind = PROBE_STEP_EXACT,
+                         .size = 1,
+                         .module = p->module->id,
+                         .type = CIL_TOKEN(CIL_TYPE_DEF, cil_method_owner(&p->module->image, p->rid))};
+    if (d->op_count) memcpy(ops, d->ops, d->op_count * sizeof *ops);
+    ops[d->op_count] = (probe_op){.kind = PROBE_OP_COMPARE,
+                                  .compare = PROBE_EQ,
+                                  .literal = PROBE_INT,
+                                  .element = CIL_E_BOOLEAN,
+                                  .how = WIRE_PRIMITIVE,
+                                  .slot = (uint16_t)p->slot,
+                                  .path = 1,
+                                  .i = 1};
+    ops[d->op_count + 1] = (probe_op){.kind = PROBE_OP_AND};
+    p->paths[p->path_count++] = (probe_path){
+        .from = v->slot, .to = (uint16_t)p->slot, .element = CIL_E_BOOLEAN, .bare = true, .count = 1, .steps = step};
+    p->slot += probe_path_room(CIL_E_BOOLEAN) + 8u;
+    d->ops = ops;
+    d->op_count = (uint8_t)(d->op_count + (d->op_count ? 2 : 1));
+    d->path_count = (uint8_t)p->path_count;
+    d->extra |= PROBE_NEW;
+    return true;
+}
+
 /* What can be named at a place, behind the arguments that the method has itself. */
 static bool find_names(eng *g, plan *p, const eng_place *place, err_t *e)
 {
@@ -542,7 +577,8 @@ static bool plan_values(eng *g, plan *p, const eng_wish *wish, const eng_place *
     query_end end;
     if ((condition || wish->by) && (r->verb == WIRE_WATCH || r->verb == WIRE_STAT))
         p->names.end = find_end(g, p, &sig, &end);
-    const bool ok = add_expressions(g, p, &sig, condition ? wish->condition : NULL, wish->by, d, &out->by, e);
+    const bool ok = add_expressions(g, p, &sig, condition ? wish->condition : NULL, wish->by, d, &out->by, e) &&
+                    (!(r->want & WIRE_WANT_NEW) || r->verb != WIRE_STACK || add_exact(p, d, e));
     p->names.end = NULL;
     return ok;
 }

@@ -329,6 +329,10 @@ static void answer(void *owner, const probe_step *s, uint64_t type, uint32_t *of
     uint32_t field = 0, second = 0;
     clr_class_id id = type;
     if (!eng_is_type(g, type, &mt) || !info_of(g, id, &t)) return;
+    if (s->kind == PROBE_STEP_EXACT) {
+        *offset = t.module->id == s->module && t.token == s->type;
+        return;
+    }
     for (unsigned i = 0; !names_fields(s, &t, &field, &second); i++) {
         id = t.parent;
         if (i == BASES_MOST || !id || !info_of(g, id, &t)) return;

@@ -94,6 +94,23 @@ bool eng_is_abstract(const eng_module *m, uint32_t method_rid)
     return (cil_cell(&m->image, CIL_METHOD_DEF, method_rid, CIL_METHOD_DEF_FLAGS) & METHOD_ABSTRACT) != 0;
 }
 
+const char *eng_makes_nothing(const eng_module *m, uint32_t method_rid)
+{
+    enum { METHOD_STATIC = 0x10, TYPE_ABSTRACT = 0x80 };
+    const cil_image *im = &m->image;
+    const uint32_t owner = cil_method_owner(im, method_rid);
+    const cil_token base = owner ? cil_cell_token(im, CIL_TYPE_DEF, owner, CIL_TYPE_DEF_EXTENDS) : 0;
+    if (strcmp(cil_cell_string(im, CIL_METHOD_DEF, method_rid, CIL_METHOD_DEF_NAME), ".ctor") != 0 ||
+        cil_cell(im, CIL_METHOD_DEF, method_rid, CIL_METHOD_DEF_FLAGS) & METHOD_STATIC)
+        return "it is no constructor";
+    if (cil_type_is(im, base, "System.ValueType") || cil_type_is(im, base, "System.Enum"))
+        return "it is a struct: its values lie in other objects and on stacks, and nothing is allocated for them";
+    if (cil_cell(im, CIL_TYPE_DEF, owner, CIL_TYPE_DEF_FLAGS) & TYPE_ABSTRACT)
+        return "it is abstract: objects are of the types derived from it";
+    if (cil_type_is(im, base, "System.MulticastDelegate")) return "it is a delegate: the runtime makes it";
+    return NULL;
+}
+
 bool eng_has_il(const eng_module *m, uint32_t method_rid)
 {
     /* In a module that is made at run time 0 is the address of the first body. */

@@ -83,12 +83,19 @@ static eng_wish *wish_new(eng *g, const eng_request *r, err_t *e)
 
 /* ---- modules ---- */
 
-/* Abstract methods among others that matched are no calls that anybody could miss: drop them; alone they are named. */
-static void drop_abstract(eng_hits *h)
+static bool is_beside(const eng_wish *w, const eng_target *t)
+{
+    if (w->request.want & WIRE_WANT_NEW) return eng_makes_nothing(t->module, t->rid) != NULL;
+    return eng_is_abstract(t->module, t->rid);
+}
+
+/* Abstract methods among others that matched are no calls that anybody could miss, and what makes no objects none that
+ * anybody asked for: drop them; alone they are named. */
+static void drop_beside(const eng_wish *w, eng_hits *h)
 {
     size_t kept = 0;
     for (size_t i = 0; i < h->found.n; i++)
-        if (!eng_is_abstract(h->found.v[i].module, h->found.v[i].rid)) h->found.v[kept++] = h->found.v[i];
+        if (!is_beside(w, &h->found.v[i])) h->found.v[kept++] = h->found.v[i];
     if (kept) h->found.n = kept;
 }
 
@@ -121,7 +128,7 @@ static bool scan_all(eng *g, eng_wish *w, const eng_request *r, eng_hits *h, eng
         out->nearest_count = eng_nearest(g, w->patterns[0], modules, n, &out->memory, out->nearest);
     h->failed |= !modules;
     arena_free(&a);
-    drop_abstract(h);
+    drop_beside(w, h);
     if (h->failed) return err_set(e, ERR_MEMORY, -1, "out of memory");
     if (h->found.n > w->request.most)
         return err_set(e, ERR_LIMIT, -1,
@@ -270,7 +277,7 @@ static void trace_with(eng *g, const eng_client *c, const eng_wish *w, const eng
     eng_module **modules = eng_modules(g, &a, &n);
     for (size_t i = 0; modules && i < n; i++)
         eng_scan(g, w->patterns, w->request.pattern_count, modules[i], h);
-    drop_abstract(h);
+    drop_beside(w, h);
     h->failed |= !modules || (h->found.n && !eng_add_callees(g, w, h, out, NULL));
     for (size_t i = 0; i < h->found.n; i++) {
         const eng_target t = h->found.v[i];
@@ -291,7 +298,7 @@ static void module_for_client(eng *g, eng_client *c, eng_module *m)
         else
             eng_scan(g, w->patterns, w->request.pattern_count, m, &h);
         eng_result_free(&unsaid);
-        drop_abstract(&h);
+        drop_beside(w, &h);
         if (h.failed) log_line(LOG_WARN, "engine", "%s: out of memory", m->file);
         eng_news *n = h.found.n ? calloc(1, sizeof *n) : NULL;
         if (n) {

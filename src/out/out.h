@@ -113,7 +113,8 @@ void out_code_free(out_code *c);
 /* ---- callers, merged by method and line --------------------------------------------------------------------- */
 
 typedef struct out_tree out_tree;
-out_tree *out_tree_new(void); /* NULL where memory ran out */
+/* objects: of types, by the calls of their constructors. NULL where memory ran out. */
+out_tree *out_tree_new(bool objects);
 bool out_tree_add(out_tree *t, const rj_call *c);
 /* For each method a tree of its callers, the most frequent first. */
 void out_tree_text(buf_t *b, const out_tree *t, const out_style *style);

@@ -17,11 +17,14 @@ struct out_tree {
     const char *common; /* folders that all files have in common, up to `common_size`; NULL: no file yet */
     size_t common_size;
     bool failed, placed; /* placed: places were asked for */
+    bool objects;
 };
 
-out_tree *out_tree_new(void)
+out_tree *out_tree_new(bool objects)
 {
-    return calloc(1, sizeof(out_tree));
+    out_tree *t = calloc(1, sizeof *t);
+    if (t) t->objects = objects;
+    return t;
 }
 
 static void free_below(node *n)
@@ -78,10 +81,23 @@ static node *step(out_tree *t, node *from, const char *name, rj_place at, bool a
     return n;
 }
 
+/* What stands above the callers: the method, or the type without its constructor's parameters. */
+static node *top_of(out_tree *t, const char *method)
+{
+    static const rj_place nowhere = {.file = ""};
+    const char *constructor = t->objects ? strstr(method, "..ctor(") : NULL;
+    if (!constructor) return step(t, &t->root, method, nowhere, false);
+    buf_t type = {0};
+    buf_put(&type, method, (size_t)(constructor - method));
+    node *n = step(t, &t->root, buf_cstr(&type), nowhere, false);
+    buf_free(&type);
+    return n;
+}
+
 bool out_tree_add(out_tree *t, const rj_call *c)
 {
     static const rj_place nowhere = {.file = ""};
-    node *n = step(t, &t->root, c->method, nowhere, false);
+    node *n = top_of(t, c->method);
     t->placed |= c->places != NULL;
     if (n) n->count++;
     for (size_t i = 0; n && i < c->frame_count; i++) {
@@ -161,7 +177,9 @@ void out_tree_text(buf_t *b, const out_tree *t, const out_style *style)
         coloured(b, style, CYAN);
         out_safe_text(b, m->name);
         coloured(b, style, RESET);
-        buf_printf(b, "  %llu call%s, called by\n", (unsigned long long)m->count, m->count == 1 ? "" : "s");
+        const char *many = m->count == 1 ? "" : "s";
+        buf_printf(b, t->objects ? "  %llu object%s, made by\n" : "  %llu call%s, called by\n",
+                   (unsigned long long)m->count, many);
         put_below(&(text){b, t, style, m->count}, m, 0, true);
     }
     free(v);
@@ -170,14 +188,15 @@ void out_tree_text(buf_t *b, const out_tree *t, const out_style *style)
 typedef struct stacks {
     buf_t *b;
     int32_t pid;
-    bool placed;
+    bool placed, objects;
     VEC(const node *) path; /* the method, and its callers up to here */
 } stacks;
 
 static void put_stack(const stacks *s, uint64_t count)
 {
     buf_t *b = s->b;
-    buf_printf(b, "{\"event\":\"stack\",\"pid\":%d,\"method\":", s->pid);
+    buf_printf(b, "{\"event\":\"%s\",\"pid\":%d,\"%s\":", s->objects ? "new" : "stack", s->pid,
+               s->objects ? "type" : "method");
     out_json_text(b, s->path.v[0]->name);
     buf_printf(b, ",\"count\":%llu,\"frames\":[", (unsigned long long)count);
     for (size_t i = 1; i < s->path.n; i++) {
@@ -213,7 +232,7 @@ static void put_stacks(stacks *s, const node *n)
 
 void out_tree_json(buf_t *b, const out_tree *t, int32_t pid)
 {
-    stacks s = {.b = b, .pid = pid, .placed = t->placed};
+    stacks s = {.b = b, .pid = pid, .placed = t->placed, .objects = t->objects};
     put_stacks(&s, &t->root);
     VEC_FREE(&s.path);
 }

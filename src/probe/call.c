@@ -387,7 +387,7 @@ wire_event *probe_free_room(const probe_thread *t)
  * that goes on below. `frame` is the frame of the function that woven code called; the one below it is the probed
  * method's own.
  */
-static void write_stack(probe_thread *t, const probe *p, const uint64_t *frame, uint64_t instance)
+static void write_stack(probe_thread *t, const probe *p, const uint64_t *frame, uint64_t instance, uint8_t flags)
 {
     wire_event own, *v = &own;
     uint64_t frames[PROBE_FRAMES_MOST];
@@ -401,6 +401,7 @@ static void write_stack(probe_thread *t, const probe *p, const uint64_t *frame, 
         resumed = NULL;
     memset(v, 0, sizeof *v);
     v->kind = WIRE_EV_STACK;
+    v->flags = flags;
     v->probe = p->id;
     v->tid = t->tid;
     v->start = probe_now();
@@ -427,11 +428,19 @@ intptr_t probe_enter_stack(probe *p)
         if (!p->ran) p->ran = 1;
         wire_slot *slot = probe_slot_of(t, p->sink);
         slot->entered++;
-        write_stack(t, p, __builtin_frame_address(0), (uint64_t)__builtin_return_address(0));
+        write_stack(t, p, __builtin_frame_address(0), (uint64_t)__builtin_return_address(0), 0);
         probe_ended(slot);
     }
     probe_out(t);
     return 0;
+}
+
+/* A constructor that calls another one of its type is not the only one to see the object. */
+static uint8_t made(probe_thread *t, uint64_t object)
+{
+    const bool same = t->made == object;
+    t->made = object;
+    return same ? WIRE_EV_SAME : 0;
 }
 
 intptr_t probe_ready_stack(wire_event *tok)
@@ -445,7 +454,8 @@ intptr_t probe_ready_stack(wire_event *tok)
         if (verdict != PROBE_HOLDS) {
             probe_reject(t, f, verdict);
         } else {
-            write_stack(t, p, __builtin_frame_address(0), (uint64_t)__builtin_return_address(0));
+            const uint8_t flags = p->extra & PROBE_NEW ? made(t, tok->elapsed) : 0;
+            write_stack(t, p, __builtin_frame_address(0), (uint64_t)__builtin_return_address(0), flags);
             probe_ended(probe_slot_of(t, p->sink));
             probe_pop(t, f);
         }

@@ -15,21 +15,34 @@ static uint64_t type_of(uint64_t object)
 
 /* ---- where a field is ---- */
 
-static const probe_known *known(const probe_step *s, uint64_t type)
+static probe_known *places(probe_step *s, unsigned *count)
 {
-    for (unsigned i = 0; i < PROBE_KNOWN_MOST; i++) {
-        const probe_known *k = &s->known[(type / 8 + i) % PROBE_KNOWN_MOST];
+    *count = s->kind == PROBE_STEP_EXACT ? PROBE_EXACT_MOST : PROBE_KNOWN_MOST;
+    return s->kind == PROBE_STEP_EXACT ? s->exact : s->known;
+}
+
+/* full: it is not there, and has no place to come to. */
+static const probe_known *known(probe_step *s, uint64_t type, bool *full)
+{
+    unsigned count;
+    const probe_known *all = places(s, &count);
+    *full = false;
+    for (unsigned i = 0; i < count; i++) {
+        const probe_known *k = &all[(type / 8 + i) % count];
         uint64_t of = __atomic_load_n(&k->type, __ATOMIC_ACQUIRE);
         if (of == type) return k;
         if (!of) return NULL;
     }
+    *full = true;
     return NULL;
 }
 
 void probe_step_learn(probe_step *s, uint64_t type, uint32_t offset, uint32_t other)
 {
-    for (unsigned i = 0; i < PROBE_KNOWN_MOST; i++) {
-        probe_known *k = &s->known[(type / 8 + i) % PROBE_KNOWN_MOST];
+    unsigned count;
+    probe_known *all = places(s, &count);
+    for (unsigned i = 0; i < count; i++) {
+        probe_known *k = &all[(type / 8 + i) % count];
         if (k->type == type) return;
         if (k->type) continue;
         k->offset = offset;
@@ -39,12 +52,19 @@ void probe_step_learn(probe_step *s, uint64_t type, uint32_t offset, uint32_t ot
     }
 }
 
+/* Of an object's type; the agent is asked where it is a new one. */
+static const probe_known *ask_about(probe_step *s, uint64_t object)
+{
+    const uint64_t type = type_of(object);
+    bool full;
+    const probe_known *k = known(s, type, &full);
+    return !k && !full && probe_ask(s, type) ? known(s, type, &full) : k;
+}
+
 /* NULL: not known, or the type has no such field (code may call an object what it is not). */
 static const probe_known *place_of(probe_step *s, uint64_t object)
 {
-    const uint64_t type = type_of(object);
-    const probe_known *k = known(s, type);
-    if (!k && probe_ask(s, type)) k = known(s, type);
+    const probe_known *k = ask_about(s, object);
     return k && k->offset ? k : NULL;
 }
 
@@ -100,6 +120,12 @@ static outcome step(probe_step *s, uint64_t object, uint64_t *at, uint64_t *numb
     case PROBE_STEP_ELEMENT: return array_element(object, s->index, s->size, at);
     case PROBE_STEP_LIST_ELEMENT: return list_element(s, object, at);
     case PROBE_STEP_COUNT: *at = (uint64_t)number; return count(s, object, number);
+    case PROBE_STEP_EXACT:
+        k = ask_about(s, object);
+        if (!k) return UNDECIDED;
+        *number = k->offset;
+        *at = (uint64_t)number;
+        return FOUND;
     case PROBE_STEP_FIELD:
         k = place_of(s, object);
         if (!k) return UNDECIDED;
@@ -171,8 +197,11 @@ static void follow(probe_thread *t, probe_frame *f, probe_path *p, uint64_t obje
 void probe_follow(probe_thread *t, probe_frame *f, int32_t slot, uint8_t *object)
 {
     const probe *p = f->probe;
-    for (unsigned i = 0; i < p->path_count; i++)
-        if (p->paths[i].from == slot) follow(t, f, &p->paths[i], (uint64_t)object);
+    for (unsigned i = 0; i < p->path_count; i++) {
+        if (p->paths[i].from != slot) continue;
+        if (p->paths[i].steps->kind == PROBE_STEP_EXACT) f->event.elapsed = (uint64_t)object;
+        follow(t, f, &p->paths[i], (uint64_t)object);
+    }
 }
 
 static const probe_op *op_of(const probe *p, const probe_path *path)

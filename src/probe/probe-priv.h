@@ -86,9 +86,10 @@ typedef struct probe_thread {
     uint8_t *end;           /* of the stack */
     _Atomic uint32_t state; /* probe_block_state */
     uint32_t tid, index;
+    uint16_t turn;
     uint64_t age;                     /* of the taking: greater is later */
     uint64_t native_low, native_high; /* bounds of the native stack, 0: not asked for yet */
-    uint16_t turn;
+    uint64_t made;                    /* the object of the last event of a probe with NEW */
     probe_exception exceptions[PROBE_EXCEPTIONS];
 } probe_thread;
 

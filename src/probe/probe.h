@@ -70,18 +70,22 @@ static inline uint16_t probe_path_room(uint8_t element)
 
 /*
  * A path leads from an object in a slot to a value that a condition compares: FIELD, two of them (DIFFERENCE), LENGTH
- * of a string or array, ELEMENT of an array, LIST_ELEMENT of the array in one field that is in use up to the other.
+ * of a string or array, ELEMENT of an array, LIST_ELEMENT of the array in one field that is in use up to the other,
+ * EXACT to 1 where the object is of that type, to 0 where it is of another, a derived one too.
  */
 typedef enum probe_step_kind {
     PROBE_STEP_FIELD,
     PROBE_STEP_COUNT,
     PROBE_STEP_LENGTH,
     PROBE_STEP_ELEMENT,
-    PROBE_STEP_LIST_ELEMENT
+    PROBE_STEP_LIST_ELEMENT,
+    PROBE_STEP_EXACT
 } probe_step_kind;
 
-/* Where an object of this type has the fields of a step, in bytes from its start. offset 0: it has none. */
+/* Where an object of this type has the fields of a step, in bytes from its start. offset 0: it has none. EXACT: 1 or 0.
+ */
 #define PROBE_KNOWN_MOST 16u
+#define PROBE_EXACT_MOST 128u /* a base has many derived types, and most objects may be theirs */
 typedef struct probe_known {
     uint64_t type; /* written last */
     uint32_t offset, other;
@@ -95,6 +99,7 @@ typedef struct probe_step {
         module; /* what the agent finds the fields by: ModuleID, TypeDef, FieldDefs; 0: the type of the object tells */
     uint32_t type, field, other;
     probe_known known[PROBE_KNOWN_MOST];
+    probe_known *exact; /* EXACT: PROBE_EXACT_MOST of them, instead */
 } probe_step;
 
 #define PROBE_STEPS_MOST 8u
@@ -128,7 +133,7 @@ typedef struct probe_sink {
     int fd;
 } probe_sink;
 
-enum probe_extra { PROBE_ONLY_THROWS = 1, PROBE_ONLY_SLOW = 2, PROBE_BY_KEY = 4 };
+enum probe_extra { PROBE_ONLY_THROWS = 1, PROBE_ONLY_SLOW = 2, PROBE_BY_KEY = 4, PROBE_NEW = 8 };
 
 /* One layer on one method. Its address stands in woven IL, so it is never reused while that IL may run. */
 typedef struct probe {

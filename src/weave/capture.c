@@ -28,7 +28,8 @@ static void load(weaver *w, const weave_value *v)
 {
     switch (v->what) {
     case WEAVE_ARGUMENT: weave_ldarg(w, v->index + (w->subject.has_this ? 1u : 0u)); break;
-    case WEAVE_THIS: weave_ldarg(w, 0); break;
+    case WEAVE_THIS:
+    case WEAVE_MADE: weave_ldarg(w, 0); break;
     case WEAVE_RESULT: weave_ldloc(w, w->result); break;
     case WEAVE_COMPLETION: weave_ldloc(w, w->completion); break;
     case WEAVE_LOCAL: weave_ldloc(w, v->index); break;

@@ -227,6 +227,10 @@ bool weave_capture_plan(const weave_subject *s, const weave_value *v, weave_capt
     case WEAVE_COMPLETION: return plan_completion(s, out, e);
     case WEAVE_LOCAL: return plan_local(s, v->index, out, e);
     case WEAVE_FIELD: return plan_field(s, v, out, e);
+    case WEAVE_MADE:
+        out->how = WEAVE_OBJECT;
+        if (weave_is_constructor(s) && !weave_is_value_type(s->image, s->owner)) return true;
+        return err_set(e, ERR_REFUSED, -1, "no object comes from it");
     }
     return err_set(e, ERR_USAGE, v->what, "no such kind of value: %d", (int)v->what);
 }

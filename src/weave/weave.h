@@ -61,7 +61,8 @@ typedef enum weave_what {
     WEAVE_RESULT,
     WEAVE_COMPLETION,
     WEAVE_LOCAL,
-    WEAVE_FIELD
+    WEAVE_FIELD,
+    WEAVE_MADE /* `this` of a constructor as it is entered: only its type is to be looked at */
 } weave_what;
 
 /* Which value, when, and where it goes. Made by weave_plan_value; the engine chooses the slots. */

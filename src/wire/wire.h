@@ -38,8 +38,8 @@ typedef enum wire_kind {
     WIRE_METHODS, /* METHOD*, TOTAL (all that matched), NEAREST* */
     WIRE_INSTRUMENT, /* VERB, PATTERN*, MAX, WANT, SLOW_NS, DEPTH, CONDITION         -> PROBES with the memfd (its first
                         time on this connection) */
-    WIRE_PROBES, /* PROBE*, REFUSED*, NEAREST*, TOTAL, MEMORY (bytes of the memfd), WANT (of AWAITERS, where the agent
-                    knows it). Gates are still closed. */
+    WIRE_PROBES, /* PROBE*, REFUSED*, NEAREST*, TOTAL, MEMORY (bytes of the memfd), WANT (of AWAITERS and NEW, where the
+                    agent knows them). Gates are still closed. */
     WIRE_GATE,   /* OPEN (0/1): all probes of this connection                    -> OK */
     WIRE_UNINSTRUMENT, /* (nothing: all of this connection)                          -> OK, when the runtime has
                           reverted them */
@@ -191,6 +191,8 @@ enum wire_want {
     WIRE_WANT_LINES = 32,    /* FRAMES only */
     WIRE_WANT_LOCALS = 128,  /* INSTRUMENT with LINE: the VARIABLEs of its places */
     WIRE_WANT_AWAITERS = 64, /* INSTRUMENT with STACK: who awaits the state machines that go on */
+    /* INSTRUMENT with STACK: of constructors, where the object is of just their type: not for its part of another. */
+    WIRE_WANT_NEW = 256,
 };
 typedef enum wire_how { WIRE_PRIMITIVE = 1, WIRE_OBJECT, WIRE_TYPED, WIRE_SPAN } wire_how;
 typedef enum wire_type_kind {
@@ -306,7 +308,8 @@ typedef enum wire_event_kind {
 enum wire_event_flag {
     WIRE_EV_CUT = 1 /* a value was cut for want of room */,
     WIRE_EV_ABANDONED = 2 /* frame vanished without a leave */,
-    WIRE_EV_PARTIAL = 4 /* TRACE: gates closed before the root ended: calls may be missing */
+    WIRE_EV_PARTIAL = 4, /* TRACE: gates closed before the root ended: calls may be missing */
+    WIRE_EV_SAME = 8     /* STACK of NEW: the object is that of the thread's event before this one */
 };
 
 /* Followed by the probe's slots (8 bytes each, at WIRE_T_SLOT from the start of the event), then blobs. Multiples of 8.

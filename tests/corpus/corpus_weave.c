@@ -128,8 +128,10 @@ static uint32_t plan_all(arena *a, const cil_image *im, uint32_t rid, weave_valu
         return 0;
     }
     uint32_t n = plan(a, im, rid, WEAVE_THIS, 0, values, 0);
-    for (uint32_t i = 0; i < sig.param_count && n < MOST_VALUES - 1; i++)
+    const bool makes = n && values[0].at_leave && values[0].how == WEAVE_OBJECT;
+    for (uint32_t i = 0; i < sig.param_count && n < MOST_VALUES - 2; i++)
         n = plan(a, im, rid, WEAVE_ARGUMENT, (uint16_t)i, values, n);
+    if (makes) n = plan(a, im, rid, WEAVE_MADE, 0, values, n);
     return plan(a, im, rid, WEAVE_RESULT, 0, values, n);
 }
 

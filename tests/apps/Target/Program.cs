@@ -7,6 +7,7 @@ ValueScenarios.Register(scenarios);
 CollectionScenarios.Register(scenarios);
 ObjectScenarios.Register(scenarios);
 MemberScenarios.Register(scenarios);
+MakingScenarios.Register(scenarios);
 ReferenceScenarios.Register(scenarios);
 GenericScenarios.Register(scenarios);
 SequenceScenarios.Register(scenarios);

@@ -18,7 +18,7 @@ adapted() {
         -e 's/--duration [0-9]+/--duration 0.3/' -e 's/--interval [0-9]+/--interval 0.1/' \
         -e "s|-- (dotnet [A-Za-z]+\.dll\|\./shop)\$|-- $dotnet $apps/Startup/Startup.dll one|" \
         -e '/^rejit revert .*--all$/s/$/ --yes/' \
-        -e '/^rejit (watch|stat|stack|throws|trace|line) /{/--duration/!s/^(rejit [a-z]+ [0-9]+)/\1 --duration 0.3/}' | sort -u
+        -e '/^rejit (watch|stat|stack|new|throws|trace|line) /{/--duration/!s/^(rejit [a-z]+ [0-9]+)/\1 --duration 0.3/}' | sort -u
 }
 
 # ---- the shop, and people in it ----
@@ -49,7 +49,7 @@ for command in "${commands[@]}"; do
     'rejit revert'*\'*) ;;
     *'> calls.json' | *'-o calls.json'*) ok "$command: every line is one JSON object" is_json "$work/calls.json" ;;
     *--json*) ok "$command: every line is one JSON object" is_json "$work/out" ;;
-    *'rejit watch'* | *'rejit stack'* | *'rejit trace'* | *'rejit line'* | *'rejit run'*) ;; # perhaps nobody calls it just then
+    *'rejit watch'* | *'rejit stack'* | *'rejit new'* | *'rejit trace'* | *'rejit line'* | *'rejit run'*) ;; # perhaps nobody calls it just then
     *) ok "$command: it prints something" test -s "$work/out" ;;
     esac
 done

@@ -106,7 +106,7 @@ static void add(out_tree *t, const char *const *frames, size_t n, unsigned times
 static void stacks_merge(void **state)
 {
     (void)state;
-    out_tree *t = out_tree_new();
+    out_tree *t = out_tree_new(false);
     buf_t b = {0};
     static const char *const one[] = {"A()", "Main()"}, *const two[] = {"B()", "Main()"}, *const three[] = {"A()"};
     add(t, one, 2, 6);
@@ -140,7 +140,7 @@ static void add_placed(out_tree *t, const rj_place *places, unsigned times)
 static void stacks_merge_by_line(void **state)
 {
     (void)state;
-    out_tree *t = out_tree_new();
+    out_tree *t = out_tree_new(false);
     buf_t b = {0};
     static const rj_place one[] = {{"/src/shop/src/a.cs", 7}, {"/src/shop/b.cs", 1}},
                           two[] = {{"/src/shop/src/a.cs", 9}, {"", 0}},
@@ -177,7 +177,7 @@ static void stacks_merge_by_line(void **state)
 static void awaiters_are_told_apart(void **state)
 {
     (void)state;
-    out_tree *t = out_tree_new();
+    out_tree *t = out_tree_new(false);
     buf_t b = {0};
     static const char *const frames[] = {"A()", "B()", "B()"};
     rj_call c = {.method = "T.M()", .frames = frames, .frame_count = 2, .awaiting = 1};
@@ -206,14 +206,14 @@ static void awaiters_are_told_apart(void **state)
 static void paths_with_nothing_in_common_stay_whole(void **state)
 {
     (void)state;
-    out_tree *t = out_tree_new();
+    out_tree *t = out_tree_new(false);
     buf_t b = {0};
     static const rj_place apart[] = {{"/_/one/a.cs", 7}, {"/other/b.cs", 1}};
     add_placed(t, apart, 1);
     out_tree_text(&b, t, &(out_style){.narrow = true});
     assert_non_null(strstr(buf_cstr(&b), "A()  /_/one/a.cs:7\n"));
     out_tree_free(t);
-    t = out_tree_new();
+    t = out_tree_new(false);
     b.n = 0;
     static const rj_place windows[] = {{"C:\\shop\\src\\a.cs", 7}, {"C:\\shop\\b.cs", 1}};
     add_placed(t, windows, 1);

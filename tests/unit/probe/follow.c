@@ -155,6 +155,34 @@ static void the_agent_is_asked_once_for_each_type(void **state)
     end_agent(f);
 }
 
+/* Of an order and nothing derived from it; of more types than there are places for nobody knows. */
+static void a_type_is_told_from_its_own_kind(void **state)
+{
+    fixture *f = *state;
+    probe_known table[PROBE_EXACT_MOST] = {0};
+    f->steps[0] = (probe_step){.kind = PROBE_STEP_EXACT, .size = 1, .field = 1, .exact = table};
+    f->path.element = WIRE_E_BOOLEAN;
+    f->op.element = WIRE_E_BOOLEAN;
+    f->op.compare = PROBE_EQ;
+    f->op.i = 1;
+    begin_agent(f);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_true(holds(f, order(f, 5, NULL)));
+        assert_false(holds(f, customer(f, "Ada")));
+    }
+    assert_int_equal(f->answers, 2);
+    assert_int_equal(slot(f)->dropped, 0);
+    for (uint64_t i = 0; i < PROBE_EXACT_MOST; i++)
+        probe_step_learn(&f->steps[0], 0x1000 + i * 64, 0, 0);
+    uint64_t other = managed_type(MANAGED_CLASS, 8, NULL, 0);
+    uint8_t *fields;
+    assert_false(holds(f, managed_new(other, 8, &fields)));
+    assert_int_equal(f->answers, 2); /* it was not asked for, as it could not be kept */
+    assert_int_equal(slot(f)->dropped, 1);
+    assert_true(holds(f, order(f, 5, NULL)));
+    end_agent(f);
+}
+
 static void a_member_of_null_is_null(void **state)
 {
     fixture *f = *state;
@@ -268,6 +296,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(the_agent_is_asked_once_for_each_type),
+        T(a_type_is_told_from_its_own_kind),
         T(a_member_of_null_is_null),
         T(a_text_is_found_behind_two_fields),
         T(elements_are_looked_at_within_bounds),

@@ -82,6 +82,15 @@ static void this_object(void **state)
     assert_string_equal(plan(M_ADD, WEAVE_THIS, 0), "4: a static method has no `this`");
 }
 
+static void objects_that_are_made(void **state)
+{
+    (void)state;
+    assert_string_equal(plan(M_CTOR, WEAVE_MADE, 0), "object");
+    assert_string_equal(plan(M_STRUCT_CTOR, WEAVE_MADE, 0), "4: no object comes from it");
+    assert_string_equal(plan(M_TEXT, WEAVE_MADE, 0), "4: no object comes from it");
+    assert_string_equal(plan(M_ADD, WEAVE_MADE, 0), "4: no object comes from it");
+}
+
 static void results(void **state)
 {
     (void)state;
@@ -131,6 +140,7 @@ int main(void)
         cmocka_unit_test(by_reference),
         cmocka_unit_test(spans),
         cmocka_unit_test(this_object),
+        cmocka_unit_test(objects_that_are_made),
         cmocka_unit_test(results),
         cmocka_unit_test(refusals),
         cmocka_unit_test(signatures_are_method_signatures),
