@@ -141,6 +141,21 @@ uint16_t *text_utf8_to_utf16(arena *a, const char *s, size_t *units);
 /* Levenshtein distance, case-insensitive, for "did you mean". Gives up above `most` and returns most + 1. */
 unsigned text_distance(const char *a, const char *b, unsigned most);
 
+/* ---- regular expressions ------------------------------------------------------------------------------------- */
+
+/*
+ * Characters, `.` (all but a line feed), [a-z_], [^0-9], \d \w \s (of ASCII) and \D \W \S, * + ?, a|b, groups; ^ at the
+ * beginning, $ at the end. What it finds may stand anywhere in the text. At most 64 characters and classes. No pointers
+ * in it: a copy of its bytes, aligned to 8, is one too.
+ */
+#define REGEX_POSITIONS_MOST 64u
+typedef struct regex regex;
+/* UTF-16. NULL: *wrong says why, before which character *at. */
+regex *regex_compile(arena *a, const uint16_t *text, uint32_t units, uint32_t *at, const char **wrong);
+size_t regex_size(const regex *r);
+/* In a time of units x 64 steps at most; no memory. */
+bool regex_matches(const regex *r, const uint16_t *text, uint32_t units);
+
 /* ---- log --------------------------------------------------------------------------------------------------- */
 
 typedef enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG } log_level;

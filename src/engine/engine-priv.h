@@ -253,6 +253,7 @@ struct eng {
     uint16_t runtime[3];       /* its version */
     VEC(uint32_t) jit_helpers; /* there: MethodDefs of the core library that the JIT calls; transaction lock */
     clr_module_id core;        /* where they are */
+    uint32_t exception_rid;    /* there too: System.Exception, 0: not looked for yet; transaction lock */
     bool under_way;            /* transaction lock: of a request that tells its progress something is still to come */
     bool pending;              /* transaction lock: there is a table of pending async calls */
     bool bulk;                 /* transaction lock: so many methods at once that their hosts would take long */
@@ -510,6 +511,9 @@ bool eng_awaiters_start(eng *g, eng_target *out, err_t *e);
 
 /* frames.c: TOKEN, PATH, PDB_ID, PDB_NAME: what lines of a method can be found by, but for the offset */
 void eng_put_source(const eng_module *m, uint32_t token, buf_t *reply);
+/* The id that a module's debug directory and its PDB have in common, as WIRE_T_PDB_ID has it. False: it has none. */
+#define ENG_PDB_ID_TEXT (2 * CIL_PDB_ID_SIZE + 1)
+bool eng_pdb_id(const eng_module *m, char text[ENG_PDB_ID_TEXT], const char **name);
 
 /*
  * jitted.c: has any code of a method of a hooked module been jitted (token 0: of any of its methods), as the

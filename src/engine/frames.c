@@ -41,14 +41,20 @@ static void name_function(eng *g, frame *f)
     name_dynamic(g, f);
 }
 
-static void put_pdb(const eng_module *m, buf_t *reply)
+bool eng_pdb_id(const eng_module *m, char text[ENG_PDB_ID_TEXT], const char **name)
 {
     uint8_t id[CIL_PDB_ID_SIZE];
-    char text[2 * sizeof id + 1];
-    const char *name;
-    if (!cil_pdb_id(&m->image, id, &name)) return;
+    if (!cil_pdb_id(&m->image, id, name)) return false;
     for (size_t i = 0; i < sizeof id; i++)
         snprintf(text + 2 * i, 3, "%02x", id[i]);
+    return true;
+}
+
+static void put_pdb(const eng_module *m, buf_t *reply)
+{
+    char text[ENG_PDB_ID_TEXT];
+    const char *name;
+    if (!eng_pdb_id(m, text, &name)) return;
     wire_text(reply, WIRE_T_PDB_ID, text);
     wire_text(reply, WIRE_T_PDB_NAME, name ? name : "");
 }

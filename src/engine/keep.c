@@ -85,6 +85,8 @@ static size_t literal_size(const probe_op *op)
 {
     if (op->kind != PROBE_OP_COMPARE && op->kind != PROBE_OP_DECIDED) return 0;
     if (op->literal == PROBE_DECIMAL) return sizeof *op->decimal;
+    if (op->literal == PROBE_REGEX)
+        return (regex_size(op->regex) + 7) & ~(size_t)7; /* what comes next is aligned, too */
     return op->literal == PROBE_TEXT ? op->units * sizeof(uint16_t) : 0;
 }
 
@@ -112,9 +114,12 @@ static bool keep_condition(eng_descriptor *d, const probe *as)
     }
     if (as->key) d->probe.key = put(&at, as->key, sizeof *as->key);
     probe_op *ops = put(&at, as->ops, as->op_count * sizeof *ops);
-    for (unsigned i = 0; i < as->op_count; i++)
+    for (unsigned i = 0; i < as->op_count; i++) {
         if (literal_size(&ops[i]) && ops[i].literal == PROBE_DECIMAL)
             ops[i].decimal = put(&at, as->ops[i].decimal, literal_size(&ops[i]));
+        if (literal_size(&ops[i]) && ops[i].literal == PROBE_REGEX)
+            ops[i].regex = put(&at, as->ops[i].regex, literal_size(&ops[i]));
+    }
     for (unsigned i = 0; i < as->op_count; i++) /* behind what must be aligned */
         if (literal_size(&ops[i]) && ops[i].literal == PROBE_TEXT)
             ops[i].text = put(&at, as->ops[i].text, literal_size(&ops[i]));

@@ -154,14 +154,9 @@ static bool add_matching(const placing *p, const eng_place *place, eng_result *o
 
 static bool has_pdb(const eng_module *m, const char *id)
 {
-    uint8_t own[CIL_PDB_ID_SIZE];
+    char own[ENG_PDB_ID_TEXT];
     const char *name;
-    if (!cil_pdb_id(&m->image, own, &name) || strlen(id) != 2 * sizeof own) return false;
-    for (size_t i = 0; i < sizeof own; i++) {
-        static const char digits[] = "0123456789abcdef";
-        if (id[2 * i] != digits[own[i] >> 4] || id[2 * i + 1] != digits[own[i] & 15]) return false;
-    }
-    return true;
+    return eng_pdb_id(m, own, &name) && strcmp(own, id) == 0;
 }
 
 static bool add_method(const placing *p, const eng_place *place, err_t *e)

@@ -199,6 +199,7 @@ static const weave_value *root_of(const plan *p, const query_node *n)
     case QUERY_RESULT:
         if (p->async.move_next) return p->completes ? &p->completion : NULL;
         return value_of(p, WEAVE_RESULT, 0, 0);
+    case QUERY_THREAD:
     case QUERY_EXCEPTION:
     case QUERY_ELAPSED: break;
     }
@@ -265,7 +266,7 @@ static bool add_for_condition(eng *g, plan *p, const cil_method_sig *sig, const 
         return (!n->left || add_for_condition(g, p, sig, n->left, e)) &&
                (!n->right || add_for_condition(g, p, sig, n->right, e));
     }
-    if (n->root == QUERY_ELAPSED) return true;
+    if (n->root == QUERY_ELAPSED || n->root == QUERY_THREAD) return true;
     if (n->root == QUERY_EXCEPTION) return !n->member_count || add_path(g, p, NULL, n, e);
     const weave_value *v = root_of(p, n);
     if (!v && n->root == QUERY_RESULT)
@@ -309,7 +310,10 @@ static void compile_operand(const plan *p, const query_node *n, probe_op *op)
     op->compare = (uint8_t)n->op; /* the two enumerations run alike */
     op->element = (uint8_t)n->element;
     op->path = path != NULL;
-    op->slot = path ? path->to : v ? v->slot : (uint16_t)offsetof(wire_event, elapsed);
+    op->slot = path                      ? path->to
+               : v                       ? v->slot
+               : n->root == QUERY_THREAD ? (uint16_t)offsetof(wire_event, tid)
+                                         : (uint16_t)offsetof(wire_event, elapsed);
     op->how = (uint8_t)(v ? wire_how_of(v->how) : WIRE_PRIMITIVE);
     op->when = n->root == QUERY_RESULT ? PROBE_RETURNED : PROBE_ALWAYS;
     if (path) op->how = n->element == CIL_E_STRING || n->element == CIL_E_OBJECT ? WIRE_OBJECT : WIRE_PRIMITIVE;
@@ -372,12 +376,17 @@ static bool compile(const plan *p, const query_node *n, arena *memory, probe_op 
     if (n->text_units > WIRE_STRING_MOST)
         return err_set(e, ERR_USAGE, n->column, "the text is longer than the %u characters that are looked at",
                        WIRE_STRING_MOST);
+    if (n->like) {
+        op->literal = PROBE_REGEX;
+        op->regex = n->like;
+        return true;
+    }
     op->literal = PROBE_TEXT;
     op->units = (uint16_t)n->text_units;
     op->text = arena_copy(memory, n->text, (size_t)n->text_units * 2);
     return op->text || err_set(e, ERR_MEMORY, -1, "out of memory");
 }
-_Static_assert((int)QUERY_EQ == (int)PROBE_EQ && (int)QUERY_GE == (int)PROBE_GE,
+_Static_assert((int)QUERY_EQ == (int)PROBE_EQ && (int)QUERY_UNLIKE == (int)PROBE_UNLIKE,
                "the operators of query and probe run alike");
 
 /* Does it live on in a field, for a lambda? */
@@ -489,7 +498,8 @@ static const query_end *find_end(eng *g, const plan *p, const cil_method_sig *si
         out->has_result = sig->ret.element != CIL_E_VOID || sig->ret.byref;
     if (!core || !eng_module_open(g, core)) return NULL;
     out->core = &core->image;
-    out->exception_rid = eng_type_named(&core->image, "System", "Exception");
+    if (!g->exception_rid) g->exception_rid = eng_type_named(&core->image, "System", "Exception");
+    out->exception_rid = g->exception_rid;
     return out;
 }
 

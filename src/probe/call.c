@@ -81,8 +81,9 @@ intptr_t probe_enter(probe *p)
  * Does the condition hold? The agent may have been asked what is in the objects that it looks at: that is not the
  * call's time, which begins anew.
  */
-probe_verdict probe_decide(const probe *p, wire_event *tok)
+probe_verdict probe_decide(const probe_thread *t, const probe *p, wire_event *tok)
 {
+    tok->tid = t ? t->tid : 0;
     if (p->op_count && p->path_count && probe_paths_undecided(p, tok)) return PROBE_UNDECIDED;
     if (!probe_condition(p->ops, p->op_count, tok)) return PROBE_FAILS;
     if (p->path_count) tok->start = probe_now();
@@ -103,7 +104,7 @@ intptr_t probe_ready(wire_event *tok)
     probe_thread *t = probe_self();
     probe_frame *f = probe_frame_of(tok);
     probe *p = f->probe;
-    const probe_verdict v = probe_decide(p, tok);
+    const probe_verdict v = probe_decide(t, p, tok);
     if (!t || v == PROBE_HOLDS) return (intptr_t)tok;
     if (probe_in(t, p->sink) && probe_surface(t, f)) probe_reject(t, f, v);
     probe_out(t);
@@ -161,6 +162,7 @@ static bool holds_at_end(probe_thread *t, probe_frame *f, wire_event_kind kind)
 void probe_emit(probe_thread *t, probe_frame *f, wire_event_kind kind, uint32_t tid, const probe_exception *x)
 {
     const probe *p = f->probe;
+    f->event.tid = tid;
     if (__builtin_expect(p->late, 0) && !holds_at_end(t, f, kind)) return;
     bool threw = kind == WIRE_EV_THROW;
     const probe_op *key = __atomic_load_n(&p->key, __ATOMIC_ACQUIRE);
@@ -450,7 +452,7 @@ intptr_t probe_ready_stack(wire_event *tok)
     probe *p = f->probe;
     if (!t) return 0;
     if (probe_in(t, p->sink) && probe_surface(t, f)) {
-        const probe_verdict verdict = probe_decide(p, tok);
+        const probe_verdict verdict = probe_decide(t, p, tok);
         if (verdict != PROBE_HOLDS) {
             probe_reject(t, f, verdict);
         } else {
@@ -471,7 +473,7 @@ intptr_t probe_ready_line(wire_event *tok)
     const probe *p = f->probe;
     if (!t) return 0;
     if (probe_in(t, p->sink) && probe_surface(t, f)) {
-        const probe_verdict verdict = p->op_count ? probe_decide(p, tok) : PROBE_HOLDS;
+        const probe_verdict verdict = p->op_count ? probe_decide(t, p, tok) : PROBE_HOLDS;
         if (verdict != PROBE_HOLDS) {
             probe_reject(t, f, verdict);
         } else {

@@ -131,6 +131,8 @@ static bool holds(uint8_t compare, int order_of)
     case PROBE_LE: return order_of <= 0;
     case PROBE_GT: return order_of > 0;
     case PROBE_GE: return order_of >= 0;
+    case PROBE_LIKE:
+    case PROBE_UNLIKE: break; /* of texts only */
     }
     return false;
 }
@@ -140,6 +142,13 @@ static bool text_equal(const wire_piece *p, const probe_op *op)
     if (!p || p->length != op->units) return false;
     uint32_t chars = RJ_MIN(p->copied / 2, (uint32_t)op->units);
     return memcmp(p + 1, op->text, (size_t)chars * 2) == 0;
+}
+
+/* No text is like nothing; of a long one the beginning is looked at. */
+static bool text_like(const wire_piece *p, const probe_op *op)
+{
+    if (!p || p->length == UINT32_MAX) return false;
+    return regex_matches(op->regex, (const uint16_t *)(const void *)(p + 1), RJ_MIN(p->copied / 2, p->length));
 }
 
 static bool compare_number(const probe_op *op, const uint8_t *value)
@@ -166,6 +175,7 @@ static bool compare(const probe_op *op, const wire_event *event)
     switch ((probe_literal)op->literal) {
     case PROBE_NULL: return holds(op->compare, p ? 1 : 0) && (op->compare == PROBE_EQ || op->compare == PROBE_NE);
     case PROBE_TEXT: return text_equal(p, op) == (op->compare == PROBE_EQ);
+    case PROBE_REGEX: return text_like(p, op) == (op->compare == PROBE_LIKE);
     case PROBE_DECIMAL:
         if (op->how == WIRE_PRIMITIVE)
             return holds(op->compare, order_decimal(value, sizeof(probe_decimal), op->decimal));
@@ -188,6 +198,13 @@ static bool live_text_is(const probe_op *op, const uint8_t *string)
     return length == op->units && op->text && memcmp(string + 12, op->text, (size_t)op->units * 2) == 0;
 }
 
+static bool live_text_like(const probe_op *op, const uint8_t *string)
+{
+    uint32_t length;
+    memcpy(&length, string + 8, sizeof length);
+    return regex_matches(op->regex, (const uint16_t *)(const void *)(string + 12), RJ_MIN(length, WIRE_STRING_MOST));
+}
+
 bool probe_compare_live(const probe_op *op, const uint8_t *at)
 {
     const bool is_object = op->element == WIRE_E_STRING || op->element == WIRE_E_OBJECT;
@@ -195,7 +212,8 @@ bool probe_compare_live(const probe_op *op, const uint8_t *at)
     uint8_t bytes[8] = {0};
     if (at && is_object) memcpy(&object, at, sizeof object);
     if (op->literal == PROBE_NULL) return (object == NULL) == (op->compare == PROBE_EQ);
-    if (!at || (is_object && !object)) return op->compare == PROBE_NE;
+    if (!at || (is_object && !object)) return op->compare == PROBE_NE || op->compare == PROBE_UNLIKE;
+    if (op->literal == PROBE_REGEX) return (object && live_text_like(op, object)) == (op->compare == PROBE_LIKE);
     if (op->literal == PROBE_TEXT) return (object && live_text_is(op, object)) == (op->compare == PROBE_EQ);
     if (op->literal == PROBE_DECIMAL) return holds(op->compare, order_decimal(at, sizeof(probe_decimal), op->decimal));
     memcpy(bytes, at, wire_element_size(op->element));

@@ -29,8 +29,25 @@ typedef enum probe_op_kind {
 } probe_op_kind;
 /* When a comparison can hold at all: what it looks at is there. */
 typedef enum probe_when { PROBE_ALWAYS, PROBE_RETURNED, PROBE_THREW } probe_when;
-typedef enum probe_compare { PROBE_EQ, PROBE_NE, PROBE_LT, PROBE_LE, PROBE_GT, PROBE_GE } probe_compare;
-typedef enum probe_literal { PROBE_NULL, PROBE_INT, PROBE_UINT, PROBE_FLOAT, PROBE_TEXT, PROBE_DECIMAL } probe_literal;
+typedef enum probe_compare {
+    PROBE_EQ,
+    PROBE_NE,
+    PROBE_LT,
+    PROBE_LE,
+    PROBE_GT,
+    PROBE_GE,
+    PROBE_LIKE,
+    PROBE_UNLIKE
+} probe_compare;
+typedef enum probe_literal {
+    PROBE_NULL,
+    PROBE_INT,
+    PROBE_UINT,
+    PROBE_FLOAT,
+    PROBE_TEXT,
+    PROBE_DECIMAL,
+    PROBE_REGEX
+} probe_literal;
 
 /* As System.Decimal lies in memory, the same in 8, 9 and 10. */
 typedef struct probe_decimal {
@@ -57,6 +74,7 @@ typedef struct probe_op {
         double f;
         const uint16_t *text;
         const probe_decimal *decimal;
+        const regex *regex;
     };
 } probe_op;
 

@@ -136,7 +136,7 @@ intptr_t probe_ready_trace(wire_event *tok)
     probe_frame *f = probe_frame_of(tok);
     const probe *p = f->probe;
     if (!t || f->role != PROBE_ROOT) return (intptr_t)tok; /* in another's tree nothing is asked of it */
-    const probe_verdict v = probe_decide(p, tok);
+    const probe_verdict v = probe_decide(t, p, tok);
     if (v == PROBE_HOLDS) {
         open_nodes(t, f);
         return (intptr_t)tok;

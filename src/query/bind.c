@@ -84,7 +84,8 @@ static bool find_root(const binder *b, const char *text, query_node *n)
     static const struct {
         const char *name;
         query_root root;
-    } ends[] = {{"return", QUERY_RESULT}, {"exception", QUERY_EXCEPTION}, {"elapsed", QUERY_ELAPSED}};
+    } ends[] = {
+        {"thread", QUERY_THREAD}, {"return", QUERY_RESULT}, {"exception", QUERY_EXCEPTION}, {"elapsed", QUERY_ELAPSED}};
     const query_local *l = find_local(b, text);
     /* Variables first: a parameter that a lambda looks at lives on in a field, as `this` does where a compiler has made
      * a class of the method. */
@@ -317,9 +318,19 @@ static bool bind_number(const binder *b, query_node *n, const cil_type *t)
     return true;
 }
 
+static bool bind_like(const binder *b, query_node *n, const cil_type *t)
+{
+    uint32_t at;
+    const char *wrong;
+    if (n->value_kind != QUERY_TEXT) return mismatch(b, n, t, "~ takes a pattern in quotes: ~ \"^Bo.*\"");
+    n->like = regex_compile(b->a, n->text, n->text_units, &at, &wrong);
+    return n->like || query_error(b->e, n->value_column, "the pattern, at its character %u: %s", at + 1, wrong);
+}
+
 static bool bind_string(const binder *b, query_node *n, const cil_type *t)
 {
     if (n->name) return stray_name(b, n, t);
+    if (n->op == QUERY_LIKE || n->op == QUERY_UNLIKE) return bind_like(b, n, t);
     if (n->value_kind != QUERY_TEXT && n->value_kind != QUERY_NULL)
         return mismatch(b, n, t, "compare it with \"text\" or null");
     return only_equality(b, n, t);
@@ -402,6 +413,8 @@ static bool bind_value(const binder *b, query_node *n, const cil_type *t)
     n->element = t->element;
     if (n->kind == QUERY_KEY) return bind_key(b, n, t);
     if (n->is_time) return mismatch(b, n, t, "a time can be compared with 'elapsed' only");
+    if ((n->op == QUERY_LIKE || n->op == QUERY_UNLIKE) && t->element != CIL_E_STRING)
+        return mismatch(b, n, t, "~ is for strings");
     bool number =
         (t->element >= CIL_E_BOOLEAN && t->element <= CIL_E_R8) || t->element == CIL_E_I || t->element == CIL_E_U;
     if (number) return bind_number(b, n, t);
@@ -503,6 +516,15 @@ static bool bind_elapsed(const binder *b, query_node *n)
     return true;
 }
 
+static bool bind_thread(const binder *b, query_node *n)
+{
+    static const uint8_t sig[] = {CIL_E_U4};
+    const cil_type number = {.element = CIL_E_U4, .whole = {sig, sizeof sig}};
+    if (n->argument[head_of(n->argument)])
+        return query_error(b->e, n->column, "'thread' is the number of a thread: it has no members");
+    return bind_value(b, n, &number);
+}
+
 static bool bind_exception(const binder *b, query_node *n)
 {
     n->element = CIL_E_OBJECT;
@@ -523,6 +545,7 @@ static bool bind_compare(const binder *b, query_node *n)
         return query_error(b->e, n->column, "calls cannot be told apart by '%.*s'", (int)head, n->argument);
     if (n->root >= QUERY_RESULT && !has_end(b, n)) return false;
     if (n->root == QUERY_ELAPSED) return bind_elapsed(b, n);
+    if (n->root == QUERY_THREAD) return bind_thread(b, n);
     if (n->argument[head]) return bind_path(b, n, head);
     if (n->root == QUERY_EXCEPTION) return bind_exception(b, n);
     if (n->root == QUERY_RESULT) return bind_value(b, n, root_type(b, n));

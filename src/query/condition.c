@@ -144,14 +144,14 @@ static bool parse_op(parser *p, query_op *op, bool *any)
     static const struct {
         const char *text;
         query_op op;
-    } ops[] = {{"==", QUERY_EQ}, {"!=", QUERY_NE}, {"<=", QUERY_LE},
-               {">=", QUERY_GE}, {"<", QUERY_LT},  {">", QUERY_GT}};
+    } ops[] = {{"==", QUERY_EQ}, {"!=", QUERY_NE}, {"<=", QUERY_LE},  {">=", QUERY_GE},
+               {"<", QUERY_LT},  {">", QUERY_GT},  {"~", QUERY_LIKE}, {"!~", QUERY_UNLIKE}};
     *any = true;
     for (size_t i = 0; i < RJ_COUNT(ops); i++) {
         if (take(p, ops[i].text)) {
             *op = ops[i].op;
             if (peek(p, 0) == '=')
-                return query_error(p->s.e, p->s.at, "'=' behind an operator; write ==, !=, <, <=, > or >=");
+                return query_error(p->s.e, p->s.at, "'=' behind an operator; write ==, !=, <, <=, >, >=, ~ or !~");
             return true;
         }
     }

@@ -67,9 +67,10 @@ unsigned query_nearest_list(const query_nearest *n, const char **names);
 
 /*
  *   expr    := and ('||' and)*          and := not ('&&' not)*          not := '!' not | '(' expr ')' | compare
- *   compare := operand [op operand]      op  := == != < <= > >=          (one side a path, the other a literal)
+ *   compare := operand [op operand]      op  := == != < <= > >= ~ !~      (one side a path, the other a literal)
  *   operand := path | literal
- *   path    := ('this' | 'return' | 'exception' | 'elapsed' | ['args.' | 'locals.'] NAME) (['?'] '.' NAME | '[' number
+ *   path    := ('this' | 'thread' | 'return' | 'exception' | 'elapsed' | ['args.' | 'locals.'] NAME) (['?'] '.' NAME |
+ * '[' number
  * ']')* literal := number (1_000, 0xFF, 1.5e3, suffixes as in C#) | time (5ms: a number with ns, us, ms or s) | 'text'
  * | "text" (both are strings; a one-character one also a char) | true | false | null | enum member name (Red,
  * Color.Red)
@@ -82,7 +83,7 @@ unsigned query_nearest_list(const query_nearest *n, const char **names);
  */
 #define QUERY_NODES_MOST 64u
 
-typedef enum query_op { QUERY_EQ, QUERY_NE, QUERY_LT, QUERY_LE, QUERY_GT, QUERY_GE } query_op;
+typedef enum query_op { QUERY_EQ, QUERY_NE, QUERY_LT, QUERY_LE, QUERY_GT, QUERY_GE, QUERY_LIKE, QUERY_UNLIKE } query_op;
 /* KEY: a path alone, of query_key_parse. */
 typedef enum query_node_kind { QUERY_AND, QUERY_OR, QUERY_NOT, QUERY_COMPARE, QUERY_KEY } query_node_kind;
 /* bool, char and enum: INT or UINT */
@@ -132,6 +133,7 @@ typedef enum query_root {
     QUERY_ARGUMENT,
     QUERY_THIS,
     QUERY_LOCAL,
+    QUERY_THREAD, /* the number that the kernel gives it */
     QUERY_RESULT,
     QUERY_EXCEPTION,
     QUERY_ELAPSED
@@ -154,6 +156,7 @@ typedef struct query_node {
     double f;
     query_decimal decimal; /* of every number */
     const uint16_t *text;  /* TEXT: UTF-16, text_units long */
+    const regex *like;     /* LIKE, UNLIKE: bound: the text as a regular expression */
     const char *name;      /* an identifier that must be an enum member, or NULL; NULL once it is bound */
     uint32_t text_units;
     /* Filled by query_condition_check, which also turns the value into what the argument compares with: FLOAT for R4

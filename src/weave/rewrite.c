@@ -17,22 +17,14 @@ static uint32_t rewrite_insn(weaver *w, uint32_t i)
 {
     const cil_insn *insn = &w->from.insns[i];
     bool tail = false;
-    uint32_t last;
+    const uint32_t last = weave_prefixed(w, i, &tail);
+    if (tail) {
+        weave_tail_call(w, i, last);
+        return last;
+    }
     switch (insn->op) {
     case CIL_RET: rewrite_ret(w, i); return i;
     case CIL_JMP: weave_jump(w, i); return i;
-    case CIL_TAIL:
-    case CIL_CONSTRAINED:
-    case CIL_VOLATILE:
-    case CIL_UNALIGNED:
-    case CIL_READONLY:
-    case CIL_NO_:
-        last = weave_prefixed(w, i, &tail);
-        if (tail) {
-            weave_tail_call(w, i, last);
-            return last;
-        }
-        break;
     case CIL_CALL:
         if (w->async && weave_async_site(w, insn)) return i;
         break;

@@ -19,17 +19,9 @@ static bool is_bound(const weaver *w, uint32_t i)
 {
     const cil_insn *before = i ? &w->from.insns[i - 1] : NULL;
     if (!before) return false;
-    switch (before->op) {
-    case CIL_TAIL:
-    case CIL_CONSTRAINED:
-    case CIL_VOLATILE:
-    case CIL_UNALIGNED:
-    case CIL_READONLY:
-    case CIL_NO_:
-    case CIL_LDFTN:
-    case CIL_LDVIRTFTN: return true;
-    default: return before->op == CIL_DUP && w->from.insns[i].op == CIL_LDVIRTFTN;
-    }
+    if (cil_opinfo_of(before->op)->flow == CIL_F_PREFIX || before->op == CIL_LDFTN || before->op == CIL_LDVIRTFTN)
+        return true;
+    return before->op == CIL_DUP && w->from.insns[i].op == CIL_LDVIRTFTN;
 }
 
 bool weave_sites_begin(weaver *w)

@@ -84,6 +84,20 @@ by Depot.Take this._stock 1 1 <<'EOF'
 1 0 99
 EOF
 
+begin by stat "$pid" Target.Values.Int32 --by thread --if "thread == $pid" --json --interval 600
+for n in 1 2 3; do app call Values.Int32 "$n"; done
+app begin Values.Int32 4
+app join
+counted 'calls by thread'
+printf '3 0 %d\n' "$pid" >"$work/expected"
+ok 'calls of the main thread' diff "$work/expected" "$work/actual"
+begin by stat "$pid" Target.Values.Int32 --by thread --json --interval 600
+for n in 1 2 3; do app call Values.Int32 "$n"; done
+app begin Values.Int32 4
+app join
+counted 'calls by thread'
+ok 'calls of each thread' equal "$(cut -d ' ' -f 1,2 "$work/actual" | tr '\n' ' ')" '1 0 3 0 '
+
 # The end of a call.
 by Flow.ThrowIfOdd return 2 4 4 3 5 <<'EOF'
 1 0 2

@@ -62,6 +62,9 @@ holds Values.String 'value != "hello"' hello '[hell]' '[null]' '[empty]'
 holds Values.String 'value == null' hello '[null]' empty
 holds Values.String 'value != null && value != ""' '[hello]' null empty
 holds Values.String 'value == "café 😀 日本"' '[emoji]' hello
+holds Values.String 'value ~ "^h.l+o?$"' '[hello]' '[hell]' help null empty
+holds Values.String 'value !~ "ll"' hello '[help]' '[null]' '[empty]'
+holds Values.String 'value ~ "caf. " && !(value ~ "tea|milk")' '[emoji]' hello
 holds Values.Colour 'value == Blue' '[7]' 0 99
 holds Values.Colour 'value == Colour.Blue || value == Target.Colour.Red' '[7]' '[0]' 1
 holds Values.Colour 'value != Green' '[7]' 1 '[99]'
@@ -80,6 +83,7 @@ holds Members.Ship 'args.value.Number == 2 && value.Urgency == High' '2 Rome 1 L
 holds Members.Ship 'value.Urgency != Urgency.Normal' '1 Rome 1 Normal' '[1 Rome 1 Low]' '[null]'
 holds Members.Ship 'value.To._city == "Paris"' '1 Rome' '[2 Paris]' '3 nobody' '4 null' 'null'
 holds Members.Ship 'value?.To?._city != "Paris"' '[1 Rome]' '2 Paris' '[3 nobody]' '[4 null]' '[null]'
+holds Members.Ship 'value.To._city ~ "^(Paris|Rome)$"' '[1 Rome]' '[2 Paris]' '3 Romeo' '4 null' 'null'
 holds Members.Ship 'value.To == null' '1 Rome' '[3 nobody]' '4 null' '[null]'
 holds Members.Ship 'value != null && value.To != null' '[1 Rome]' '3 nobody' 'null'
 holds Members.Ship 'value.Items.Count >= 2' '1 Rome 1' '[1 Rome 2]' '1 Rome 0' '1 Rome -1' '[1 Rome 100]' 'null'
@@ -118,6 +122,9 @@ holds Flow.ThrowIfOdd 'exception.HResult == -2146233086 || value == 4' 2 '[3]' '
 holds Flow.ThrowIfOdd 'exception.InnerException == null' 2 '[3]'
 holds Flow.ThrowNested 'exception.InnerException.Message == "that"' this '[that]'
 holds Flow.ThrowNested 'exception.Message == "that"' that
+holds Flow.ThrowIfOdd 'exception.Message ~ "^od+$"' 2 '[3]'
+holds Flow.ThrowIfOdd 'exception.Message ~ "even"' 2 3
+holds Values.String 'return ~ "[0-9]+"' abc '[a1]' null
 holds Flow.Catch 'exception != null || return == 3' ab '[abc]'
 holds Sequences.AddAsync 'return == 3' '[1 2]' '2 2'
 holds Sequences.FailAsync 'exception != null && message == "that"' this '[that]'
@@ -179,6 +186,16 @@ wrong() {
 wrong 'left > "x"' Work.Add <<'EOF'
 ! rejit: condition: column 8: 'left' is int; compare it with a number
 !   left > "x"
+!          ^
+EOF
+wrong 'text ~ "a{2}"' Work.Length <<'EOF'
+! rejit: condition: column 8: the pattern, at its character 2: { and } are written \{ and \} here: it cannot count
+!   text ~ "a{2}"
+!          ^
+EOF
+wrong 'left ~ "1"' Work.Add <<'EOF'
+! rejit: condition: column 8: 'left' is int; ~ is for strings
+!   left ~ "1"
 !          ^
 EOF
 wrong 'lef > 1' Work.Add <<'EOF'

@@ -162,7 +162,7 @@ static const struct {
     {" \t", 0, "column 1: the condition is empty; write n > 100"},
     {"n >", 3, "column 4: an argument or a literal is missing at the end; write n > 100"},
     {"n = 3", 2, "column 3: '=' does not compare; write =="},
-    {"n === 3", 4, "column 5: '=' behind an operator; write ==, !=, <, <=, > or >="},
+    {"n === 3", 4, "column 5: '=' behind an operator; write ==, !=, <, <=, >, >=, ~ or !~"},
     {"n > 3 & m", 6, "column 7: a single '&'; write &&"},
     {"n > 3 | m", 6, "column 7: a single '|'; write ||"},
     {"n > 3)", 5, "column 6: ')' has no '('"},
