@@ -29,6 +29,7 @@ check 'no verb' 2 <<'EOF'
 !   watch PID PATTERN...             print the calls of the methods that match, as they happen
 !   stat PID PATTERN...              count and time the calls of the methods that match
 !   stack PID PATTERN...             show who calls the methods that match
+!   new PID TYPE...                  show who makes objects of these types, and how many
 !   trace PID PATTERN...             show what each call of the methods that match calls, as a tree
 !   throws PID                       print every exception as it is thrown, caught or not
 !   line PID FILE:LINE...            show arguments and variables each time that a line is reached
