@@ -6,6 +6,7 @@
 #define MOST_METHODS 1000u
 
 _Static_assert((int)RJ_WATCH == (int)WIRE_WATCH && (int)RJ_LINE == (int)WIRE_LINE, "verbs travel as they are");
+_Static_assert(RJ_KEYS_MOST == WIRE_KEYS_MOST, "as many keys as are promised");
 _Static_assert((int)RJ_WANT_ARGS == (int)WIRE_WANT_ARGS && (int)RJ_WANT_SYNC == (int)WIRE_WANT_SYNC, "and so do wants");
 
 static void put_request(rj_session *s, const rj_request *q, buf_t *b)

@@ -69,11 +69,11 @@ unsigned query_nearest_list(const query_nearest *n, const char **names);
  *   expr    := and ('||' and)*          and := not ('&&' not)*          not := '!' not | '(' expr ')' | compare
  *   compare := operand [op operand]      op  := == != < <= > >= ~ !~      (one side a path, the other a literal)
  *   operand := path | literal
- *   path    := ('this' | 'thread' | 'return' | 'exception' | 'elapsed' | ['args.' | 'locals.'] NAME) (['?'] '.' NAME |
- * '[' number
- * ']')* literal := number (1_000, 0xFF, 1.5e3, suffixes as in C#) | time (5ms: a number with ns, us, ms or s) | 'text'
- * | "text" (both are strings; a one-character one also a char) | true | false | null | enum member name (Red,
- * Color.Red)
+ *   path    := root (['?'] '.' NAME | '[' number ']')*
+ *   root    := 'this' | 'thread' | 'return' | 'exception' | 'elapsed' | ['args.' | 'locals.'] NAME
+ *   literal := number (1_000, 0xFF, 1.5e3, suffixes as in C#) | time (5ms: a number with ns, us, ms or s)
+ *            | 'text' | "text" (both are strings; a one-character one also a char) | true | false | null
+ *            | enum member name (Red, Color.Red)
  *
  * Members are fields, private ones too, and automatic properties; Length of strings and arrays, Count and [index] of
  * the runtime's collections. What a member of null is compared with: nothing is equal to it but null. A bare bool is a

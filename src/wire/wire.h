@@ -362,7 +362,8 @@ typedef struct wire_node {
 #define WIRE_ELEMENTS_MOST 8u
 #define WIRE_EVENT_MOST    16384u
 
-/* Log-linear histogram of elapsed ns: bucket = 8 sub-buckets per octave (see wire_bucket). One writer. */
+/* Log-linear histogram of elapsed ns: bucket = 8 sub-buckets per octave (see wire_bucket). One writer; of a
+ * wire_key atomic adds of all threads. */
 #define WIRE_BUCKETS 336u
 typedef struct wire_stat {
     uint64_t calls, errors, sum, max; /* ended calls; those by exception; ticks */
