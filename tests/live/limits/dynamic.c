@@ -249,7 +249,7 @@ static void test_dropped(void **state)
     (void)state;
     static look l;
     app a;
-    app_target(&a);
+    app_target_measured(&a);
     begin(&l, &a, RJ_STAT, "<dynamic>.DynamicSquare");
     for (unsigned i = 0; i < WARM_UP; i++)
         look_while(&l, &a, "call Dynamic.Many x%u", MANY_RUNS);
@@ -273,7 +273,7 @@ static void test_contexts(void **state)
     (void)state;
     static look l;
     app a;
-    app_target(&a);
+    app_target_measured(&a);
     begin(&l, &a, RJ_STAT, "Late.Greeter.Square");
     look_while(&l, &a, "call Dynamic.Contexts %s %u", late(), CONTEXTS / 2);
     uint64_t before = settled_memory(&a);

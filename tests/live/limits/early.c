@@ -292,7 +292,7 @@ static void test_collected_with_their_bodies(void **state)
     app a;
     size_t entries, clients;
     uint64_t before = 0;
-    app_target(&a);
+    app_target_measured(&a);
     for (unsigned round = 0; round < 2 * ROUNDS; round++) {
         app_ok(&a, "call Dynamic.Keep %d", KEPT);
         ask(&l, &a, RJ_STAT, "<dynamic>.DynamicKept*");
@@ -395,7 +395,7 @@ static void test_nothing_is_kept(void **state)
     enum { TIMES = 100 };
     (void)state;
     app a;
-    app_target(&a);
+    app_target_measured(&a);
     app_ok(&a, "call Dynamic.CallMethod");
     rj_session *s = look_attach(&a, "finds");
     find_times(s, &a, TIMES);

@@ -32,7 +32,7 @@ static void test_cycles(void **state)
 {
     (void)state;
     app a;
-    app_target(&a);
+    app_target_measured(&a);
     for (int i = 0; i < 50; i++)
         cycle(&a, i % 2 ? RJ_STAT : RJ_WATCH);
     uint64_t before = settled_memory(&a);
@@ -57,7 +57,7 @@ static void test_gates(void **state)
     static look l;
     app a;
     rj_error e;
-    app_target(&a);
+    app_target_measured(&a);
     look_at(&l, &a, RJ_STAT, 0, 0, "Target.Work.*");
     for (int i = 0; i < 200; i++)
         assert_true(rj_gate(l.s, i % 2, &e));
@@ -76,7 +76,7 @@ static void test_connections(void **state)
 {
     (void)state;
     app a;
-    app_target(&a);
+    app_target_measured(&a);
     for (int i = 0; i < 50; i++)
         rj_close(look_attach(&a, "passing"));
     uint64_t before = settled_memory(&a);

@@ -47,8 +47,9 @@ typedef struct app_options {
 extern const char *live_runtime;
 
 void app_start(app *a, const app_options *o);
-void app_target(app *a); /* app_start of Target with nothing special */
-void app_ready(app *a);  /* waits for its first line; app_start has done so unless `early` */
+void app_target(app *a);          /* app_start of Target with nothing special */
+void app_target_measured(app *a); /* the same where memory is measured: the last tier comes at once */
+void app_ready(app *a);           /* waits for its first line; app_start has done so unless `early` */
 void app_send(app *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 bool app_has_line(app *a, int timeout_ms);
 /* The next line without its newline, valid until the next call; NULL at the end of output. */
