@@ -80,6 +80,11 @@ void eng_gate(eng *g, eng_client *c, bool open)
     pthread_mutex_unlock(&g->transaction);
 }
 
+void eng_client_budget(eng_client *c, const wire_budget *budget)
+{
+    c->budget = *budget;
+}
+
 probe_sink *eng_client_sink(eng_client *c)
 {
     return c->sink;

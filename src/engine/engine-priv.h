@@ -173,6 +173,7 @@ struct eng_client {
     probe_sink *sink; /* NULL before the first eng_instrument; probes point to it (keep.c) */
     uint32_t next_probe;
     probe *throws; /* for exceptions; NULL: not wanted */
+    wire_budget budget;
     eng_wish *wishes;
     eng_news *news, *last_news; /* NULL where there is none; guarded by the ledger lock */
 };

@@ -148,6 +148,8 @@ bool eng_instrument(eng *g, eng_client *c, const eng_request *request, eng_resul
 /* Removes all layers of the client; the connection and its memory stay. */
 bool eng_uninstrument(eng *g, eng_client *c, err_t *e);
 void eng_gate(eng *g, eng_client *c, bool open);
+/* What the client's probes may cost, for eng_describe_ledger. */
+void eng_client_budget(eng_client *c, const wire_budget *budget);
 probe_sink *eng_client_sink(eng_client *c); /* NULL before the first eng_instrument */
 
 /* What happened to the client's probes without its asking. Returns the next piece of news, owned by the caller

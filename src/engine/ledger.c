@@ -163,6 +163,9 @@ static void put_client(const eng_client *c, buf_t *reply)
     wire_u64(reply, WIRE_T_TIME, c->since_ns);
     wire_u64(reply, WIRE_T_BYTES, bytes_of_client(c));
     wire_u32(reply, WIRE_T_OPEN, c->open);
+    wire_put_budget(reply, &c->budget);
+    if (c->sink) wire_u32(reply, WIRE_T_SHARE, c->sink->memory->share);
+    if (c->sink) wire_u32(reply, WIRE_T_REACHED, c->sink->memory->reached);
     wire_close(reply, group);
 }
 
