@@ -103,7 +103,7 @@ static size_t bytes_of(const eng_method *m)
     size_t n = sizeof *m + strlen(m->name) + m->body.cap + m->map_count * sizeof *m->map + eng_first_bytes(m);
     n += (size_t)m->versions * VERSION_BYTES + eng_takeover_bytes(m);
     for (size_t i = 0; i < m->layers.n; i++)
-        n += m->layers.v[i].value_count * sizeof *m->layers.v[i].values;
+        n += eng_shape_size(&m->layers.v[i]);
     n += m->instances.cap * sizeof *m->instances.v;
     return n + m->layers.cap * sizeof *m->layers.v;
 }

@@ -472,12 +472,31 @@ static void conditions_are_checked_against_each_method(void **state)
     assert_true(ask(c, (eng_request){.condition = "count > 3 && start != 0"}, "Enumerable.Range(int,int)"));
     assert_int_equal(result.probes.n, 1);
     const eng_method *m = entry(LINQ, fake_token(&rt.modules[LINQ], "System.Linq.Enumerable.Range(int,int)"));
-    const probe *p = m->layers.v[0].probe;
-    assert_int_equal(p->op_count, 3);
+    const eng_layer *l = &m->layers.v[0];
+    assert_int_equal(l->test_count, 3); /* the woven code asks for all of it, and nothing is captured */
+    assert_int_equal(l->tests[0].kind, WEAVE_TEST_GT);
+    assert_int_equal(l->tests[0].index, 1);
+    assert_int_equal(l->tests[0].i, 3);
+    assert_int_equal(l->tests[1].kind, WEAVE_TEST_NE);
+    assert_int_equal(l->tests[2].kind, WEAVE_TEST_AND);
+    assert_int_equal(l->probe->op_count, 0);
+    assert_int_equal(result.probes.v[0].value_count, 0);
+    /* Of a part that it cannot ask for the probe does; what must hold in any case is asked for by both. */
+    assert_true(
+        ask(c, (eng_request){.condition = "(count > 3 || thread == 1) && !(start < 5)"}, "Enumerable.Range(int,int)"));
+    l = &m->layers.v[1];
+    assert_int_equal(l->test_count, 2);
+    assert_int_equal(l->tests[0].kind, WEAVE_TEST_LT);
+    assert_int_equal(l->tests[1].kind, WEAVE_TEST_NOT);
+    const probe *p = l->probe;
+    assert_int_equal(p->op_count, 6);
     assert_int_equal(p->ops[0].i, 3);
-    assert_int_equal(p->ops[2].kind, PROBE_OP_AND);
+    assert_int_equal(p->ops[5].kind, PROBE_OP_AND);
     assert_int_equal(result.probes.v[0].value_count, 2);
     assert_true(result.probes.v[0].values[0].hidden); /* read for the condition, not shown */
+    assert_true(ask(c, (eng_request){.condition = "count > 1.5"}, "Enumerable.Range(int,int)"));
+    assert_int_equal(m->layers.v[2].test_count, 0); /* as what it is compared: a float */
+    assert_int_equal(m->layers.v[2].probe->op_count, 1);
     assert_true(ask(c, (eng_request){.condition = "count > 3"}, "Enumerable.Range*")); /* fits some of them */
     assert_true(result.probes.n >= 1);
     eng_client_end(g, c);
