@@ -7,7 +7,7 @@
 #define TICKS_A_SECOND INT64_C(10000000)
 #define TICKS_A_DAY    (INT64_C(86400) * TICKS_A_SECOND)
 
-static bool set_text(decoder *d, rj_kind kind, const char *text, rj_value *out)
+bool value_text(decoder *d, rj_kind kind, const char *text, rj_value *out)
 {
     out->text = arena_strdup(d->a, text);
     if (!out->text) out->text = "";
@@ -41,7 +41,7 @@ bool known_decimal(decoder *d, uint32_t flags, uint32_t high, uint64_t low, rj_v
         *--p = '0'; /* a digit before the point */
     size_t whole = strlen(p) - scale;
     snprintf(text, sizeof text, "%s%.*s%s%s", flags >> 31 ? "-" : "", (int)whole, p, scale ? "." : "", p + whole);
-    return set_text(d, RJ_DECIMAL, text, out);
+    return value_text(d, RJ_DECIMAL, text, out);
 }
 
 static bool read_decimal(decoder *d, const view *v, unsigned depth, rj_value *out)
@@ -62,7 +62,7 @@ static bool read_int128(decoder *d, const view *v, unsigned depth, rj_value *out
     char digits[48];
     char *p = put_u128(negative ? (u128)0 - n : n, digits + sizeof digits);
     if (negative) *--p = '-';
-    return set_text(d, RJ_DECIMAL, p, out);
+    return value_text(d, RJ_DECIMAL, p, out);
 }
 
 /* The magnitude of a finite Half. */
@@ -140,7 +140,7 @@ static bool put_moment(int64_t ticks, buf_t *b)
 
 static bool finish_time(decoder *d, bool ok, buf_t *b, rj_value *out)
 {
-    if (ok) set_text(d, RJ_TIME, buf_cstr(b), out);
+    if (ok) value_text(d, RJ_TIME, buf_cstr(b), out);
     buf_free(b);
     return ok;
 }
@@ -218,7 +218,7 @@ static bool read_guid(decoder *d, const view *v, unsigned depth, rj_value *out)
     const uint8_t *r = v->p + 8;
     snprintf(text, sizeof text, "%08x-%04x-%04x-%02x%02x-%02x%02x%02x%02x%02x%02x", a, b, c, r[0], r[1], r[2], r[3],
              r[4], r[5], r[6], r[7]);
-    return set_text(d, RJ_GUID, text, out);
+    return value_text(d, RJ_GUID, text, out);
 }
 
 /* ---- things that hold others ---- */
@@ -239,8 +239,7 @@ static bool read_nullable(decoder *d, const view *v, unsigned depth, rj_value *o
     return true;
 }
 
-/* The array behind a reference in a field, or NULL. */
-static const piece *array_in(decoder *d, const view *v, const char *field, const type_info **type)
+const piece *value_array(decoder *d, const view *v, const char *field, const type_info **type)
 {
     const type_field *f = type_field_of(v->type, field);
     uint64_t address = 0;
@@ -251,42 +250,13 @@ static const piece *array_in(decoder *d, const view *v, const char *field, const
     return *type ? x : NULL;
 }
 
-static bool read_list(decoder *d, const view *v, unsigned depth, rj_value *out)
-{
-    int64_t size;
-    const type_info *t = NULL;
-    if (!value_field_int(v, "_size", &size) || size < 0) return false;
-    const piece *x = array_in(d, v, "_items", &t);
-    if (x && t->kind == WIRE_ARRAY) {
-        value_items(d, types_get(d->s, t->element_type), t->element_size, (uint64_t)size, x->bytes, x->copied, depth,
-                    out);
-    } else {
-        out->kind = RJ_LIST;
-        out->length = (uint64_t)size;
-    }
-    return true;
-}
-
-/* Only their number: the entries lie in an order that is nobody's business. */
-static bool read_counted(decoder *d, const view *v, unsigned depth, rj_value *out)
-{
-    (void)d, (void)depth;
-    int64_t count, freed = 0;
-    if (!value_field_int(v, "_count", &count)) return false;
-    value_field_int(v, "_freeCount", &freed);
-    if (count < freed) return false;
-    out->kind = RJ_LIST;
-    out->length = (uint64_t)(count - freed);
-    return true;
-}
-
 static bool read_memory(decoder *d, const view *v, unsigned depth, rj_value *out)
 {
     int64_t index, length;
     const type_info *t = NULL;
     if (!value_field_int(v, "_index", &index) || !value_field_int(v, "_length", &length) || length < 0) return false;
     index &= INT32_MAX; /* the high bit says that the array is pinned already */
-    const piece *x = array_in(d, v, "_object", &t);
+    const piece *x = value_array(d, v, "_object", &t);
     out->kind = RJ_LIST;
     out->length = (uint64_t)length;
     if (!x) return true;
@@ -308,7 +278,7 @@ static bool read_segment(decoder *d, const view *v, unsigned depth, rj_value *ou
     const type_info *t = NULL;
     if (!value_field_int(v, "_offset", &index) || !value_field_int(v, "_count", &length) || length < 0 || index < 0)
         return false;
-    const piece *x = array_in(d, v, "_array", &t);
+    const piece *x = value_array(d, v, "_array", &t);
     out->kind = RJ_LIST;
     out->length = (uint64_t)length;
     if (!x || t->kind != WIRE_ARRAY || !t->element_size) return true;
@@ -403,7 +373,7 @@ bool known_task(decoder *d, const view *v, unsigned depth, rj_value *out)
     if (!value_field_int(v, "m_stateFlags", &flags)) return false;
     const char *state = task_state(flags);
     out->type = task_type(d, v->type);
-    set_text(d, RJ_STATE, state, out);
+    value_text(d, RJ_STATE, state, out);
     if (strcmp(state, "RanToCompletion") == 0) add_result(d, v, "m_result", depth, out);
     return true;
 }
@@ -416,16 +386,16 @@ static bool read_valuetask(decoder *d, const view *v, unsigned depth, rj_value *
     if (!f || f->offset > v->n || v->n - f->offset < 8) return false;
     memcpy(&address, v->p + f->offset, 8);
     if (!address) {
-        set_text(d, RJ_STATE, "RanToCompletion", out);
+        value_text(d, RJ_STATE, "RanToCompletion", out);
         add_result(d, v, "_result", depth, out);
         return true;
     }
-    const piece *x = array_in(d, v, "_obj", &t);
+    const piece *x = value_array(d, v, "_obj", &t);
     if (x && type_is(t, "System.Threading.Tasks.Task") && known_task(d, &(view){t, x->bytes, x->copied}, depth, out)) {
         out->type = v->type->name;
         return true;
     }
-    return set_text(d, RJ_STATE, "Pending", out);
+    return value_text(d, RJ_STATE, "Pending", out);
 }
 
 /* Its message, and with depth what the class itself adds to System.Exception. */
@@ -487,9 +457,6 @@ static const struct {
     {"System.Int128", read_int128},
     {"System.UInt128", read_int128},
     {"System.Half", read_half},
-    {"System.Collections.Generic.List", read_list},
-    {"System.Collections.Generic.Dictionary", read_counted},
-    {"System.Collections.Generic.HashSet", read_counted},
     {"System.Collections.Generic.KeyValuePair", read_pair},
     {"System.ValueTuple", read_tuple},
     {"System.Tuple", read_tuple},
@@ -508,6 +475,8 @@ bool known_read(decoder *d, const view *v, unsigned depth, rj_value *out)
         found = strcmp(table[i].name, v->type->base) == 0;
         if (found) ok = table[i].read(d, v, depth, out);
     }
+    if (!found && framework_read(d, v, depth, out)) return true;
+    if (!found) *out = blank;
     if (!found && v->type->kind == WIRE_CLASS) {
         if (type_is(v->type, "System.Threading.Tasks.Task"))
             ok = known_task(d, v, depth, out);

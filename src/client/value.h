@@ -54,11 +54,19 @@ void value_opaque(const char *type, rj_value *out);
 void value_utf16(decoder *d, rj_kind kind, const uint8_t *p, uint64_t units, bool cut, rj_value *out);
 
 /* ---- known.c ---- */
+/* Makes it a value that is a text; true. */
+bool value_text(decoder *d, rj_kind kind, const char *text, rj_value *out);
 /* Types that have a form of their own: List<T>, DateTime, Task ... False: it is none, or its fields are not what they
  * should be. */
 bool known_read(decoder *d, const view *v, unsigned depth, rj_value *out);
+/* The array, string or object behind a reference in a field, or NULL. */
+const piece *value_array(decoder *d, const view *v, const char *field, const type_info **type);
 /* System.Decimal: 96 bits, a scale of 0 to 28, a sign. */
 bool known_decimal(decoder *d, uint32_t flags, uint32_t high, uint64_t low, rj_value *out);
 bool known_task(decoder *d, const view *v, unsigned depth, rj_value *out);
+
+/* ---- framework.c ---- */
+/* The same for what a line of a table describes: collections, Uri, BigInteger ... */
+bool framework_read(decoder *d, const view *v, unsigned depth, rj_value *out);
 
 #endif

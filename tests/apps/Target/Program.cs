@@ -5,6 +5,7 @@ using Target;
 var scenarios = new Scenarios("Target.");
 ValueScenarios.Register(scenarios);
 CollectionScenarios.Register(scenarios);
+KnownScenarios.Register(scenarios);
 ObjectScenarios.Register(scenarios);
 MemberScenarios.Register(scenarios);
 MakingScenarios.Register(scenarios);

@@ -190,6 +190,40 @@ static void odd_names_keep_their_parentheses(void **state)
     is_text(&c, &plain, "22:13:20.123   1.24ms  43  M.\\u001bEvil\\n()\n");
 }
 
+static void statistics(void **state)
+{
+    (void)state;
+    buf_t b = {0};
+    rj_stat row = {.method = "A.B()",
+                   .module = "A.dll",
+                   .calls = 10,
+                   .errors = 1,
+                   .mean = 5,
+                   .p50 = 4,
+                   .p90 = 6,
+                   .p99 = 7,
+                   .max = 8};
+    rj_stats all = {.items = &row, .count = 1, .measure = {.open_ns = 10}};
+    const out_rate rate = {.seconds = 3.1};
+    out_json_stat(&b, &all, 0, &rate, 42, 1000, false);
+    assert_string_equal(
+        buf_cstr(&b),
+        "{\"event\":\"stat\",\"time\":1000,\"pid\":42,\"method\":\"A.B()\",\"module\":\"A.dll\",\"calls\":10,"
+        "\"calls_per_s\":3.2,\"errors\":1,\"mean_ns\":5,\"p50_ns\":4,\"p90_ns\":6,\"p99_ns\":7,\"max_ns\":8}\n");
+    b.n = 0;
+    static const rj_bucket buckets[] = {{16, 18, 3}, {64, 72, 1}};
+    row = (rj_stat){.method = "", .module = "", .buckets = buckets, .bucket_count = 2};
+    out_json_stat(&b, &all, 0, &rate, 42, 1000, true);
+    assert_non_null(strstr(buf_cstr(&b), ",\"max_ns\":0,\"histogram\":[[16,18,3],[64,72,1]]}\n"));
+    b.n = 0;
+    row = (rj_stat){.method = "", .module = "", .calls = 10};
+    all.measure.shut_ns = 30; /* a quarter of the time: calls a second are those of that quarter */
+    out_json_stat(&b, &all, 0, &rate, 42, 1000, true);
+    assert_non_null(strstr(buf_cstr(&b), ",\"calls_per_s\":12.9,"));
+    assert_non_null(strstr(buf_cstr(&b), ",\"measured\":0.2500,\"histogram\":[]}\n"));
+    buf_free(&b);
+}
+
 static void the_other_lines(void **state)
 {
     (void)state;
@@ -219,34 +253,6 @@ static void the_other_lines(void **state)
                         "{\"event\":\"end\",\"calls\":5,\"dropped\":2,\"in_flight\":1,\"measured\":0.2500,"
                         "\"budget\":\"events\",\"reason\":\"count\"}\n");
     b.n = 0;
-    rj_stat row = {.method = "A.B()",
-                   .module = "A.dll",
-                   .calls = 10,
-                   .errors = 1,
-                   .mean = 5,
-                   .p50 = 4,
-                   .p90 = 6,
-                   .p99 = 7,
-                   .max = 8};
-    rj_stats all = {.items = &row, .count = 1, .measure = {.open_ns = 10}};
-    const out_rate rate = {.seconds = 3.1};
-    out_json_stat(&b, &all, 0, &rate, 42, 1000, false);
-    assert_string_equal(
-        buf_cstr(&b),
-        "{\"event\":\"stat\",\"time\":1000,\"pid\":42,\"method\":\"A.B()\",\"module\":\"A.dll\",\"calls\":10,"
-        "\"calls_per_s\":3.2,\"errors\":1,\"mean_ns\":5,\"p50_ns\":4,\"p90_ns\":6,\"p99_ns\":7,\"max_ns\":8}\n");
-    b.n = 0;
-    static const rj_bucket buckets[] = {{16, 18, 3}, {64, 72, 1}};
-    row = (rj_stat){.method = "", .module = "", .buckets = buckets, .bucket_count = 2};
-    out_json_stat(&b, &all, 0, &rate, 42, 1000, true);
-    assert_non_null(strstr(buf_cstr(&b), ",\"max_ns\":0,\"histogram\":[[16,18,3],[64,72,1]]}\n"));
-    b.n = 0;
-    row = (rj_stat){.method = "", .module = "", .calls = 10};
-    all.measure.shut_ns = 30; /* a quarter of the time: calls a second are those of that quarter */
-    out_json_stat(&b, &all, 0, &rate, 42, 1000, true);
-    assert_non_null(strstr(buf_cstr(&b), ",\"calls_per_s\":12.9,"));
-    assert_non_null(strstr(buf_cstr(&b), ",\"measured\":0.2500,\"histogram\":[]}\n"));
-    b.n = 0;
     out_json_news(&b, &(rj_news){.kind = RJ_NOTICE_GATES, .text = "too many", .open = false});
     out_json_news(&b, &(rj_news){.kind = RJ_NOTICE_PROBES, .text = "", .count = 2});
     out_json_news(&b, &(rj_news){.kind = RJ_NOTICE_END, .text = "x"});
@@ -265,9 +271,13 @@ static int in_utc(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_call_at_a_place),     cmocka_unit_test(a_call_with_values),
-        cmocka_unit_test(a_call_without_values), cmocka_unit_test(a_call_that_throws),
-        cmocka_unit_test(a_tail_call),           cmocka_unit_test(odd_names_keep_their_parentheses),
+        cmocka_unit_test(a_call_at_a_place),
+        cmocka_unit_test(a_call_with_values),
+        cmocka_unit_test(a_call_without_values),
+        cmocka_unit_test(a_call_that_throws),
+        cmocka_unit_test(a_tail_call),
+        cmocka_unit_test(odd_names_keep_their_parentheses),
+        cmocka_unit_test(statistics),
         cmocka_unit_test(the_other_lines),
     };
     return cmocka_run_group_tests(tests, in_utc, NULL);
