@@ -69,6 +69,7 @@ typedef struct eng_layer {
     weave_value *values; /* malloc: as long as the layer */
     uint32_t value_count;
     uint32_t site; /* as in weave_layer */
+    bool off;      /* switched off by its client: stays closed while the others open */
 } eng_layer;
 
 typedef enum eng_state { ENG_REQUESTED, ENG_COMPILING, ENG_INSTALLED, ENG_REVERTED, ENG_FAILED } eng_state;
