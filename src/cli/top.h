@@ -82,7 +82,7 @@ void top_put_row(buf_t *b, const top_row *row, unsigned columns, const out_style
 typedef struct top_about {
     int32_t pid;
     const char *program, *runtime;
-    uint64_t up_s; /* seconds since it was started; 0: not known */
+    int64_t up_s; /* seconds since it was started; -1: not known */
     uint64_t refused, dropped;
     bool paused;
 } top_about;
@@ -119,8 +119,8 @@ void top_screen_close(void);
 void top_screen_size(unsigned *columns, unsigned *rows);
 uint32_t top_screen_key(void); /* does not wait: TOP_KEY_NONE */
 void top_screen_clear(void);
-/* One line of text, with out/'s colours in it; what does not fit is cut. */
-void top_screen_line(unsigned row, const char *text, size_t n, bool highlight);
+/* One line of text, with out/'s colours in it, without its first `skip` columns; what does not fit is cut. */
+void top_screen_line(unsigned row, const char *text, size_t n, unsigned skip, bool highlight);
 /* Where the cursor is seen; a column behind the last hides it. */
 void top_screen_show(unsigned row, unsigned column);
 
@@ -176,6 +176,7 @@ typedef struct top_tab {
     buf_t page;     /* lines of text */
     buf_t state;    /* how it is going, in words */
     size_t scroll;  /* lines above the screen */
+    unsigned shift; /* columns on the left of it */
     top_groups *of; /* hears of its news */
 } top_tab;
 
@@ -206,6 +207,7 @@ typedef struct top {
     top_row *row;  /* that it is of */
     buf_t text;    /* TEXT: help, refusals */
     size_t scroll; /* of that */
+    unsigned shift;
     const char *title;
     top_asking asking;
     buf_t typed;   /* a pattern */

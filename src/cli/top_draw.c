@@ -32,18 +32,18 @@ size_t top_scroll_most(const top *t, const buf_t *page)
 static void put_line(unsigned row, buf_t *b, bool highlight)
 {
     const char *text = buf_cstr(b);
-    top_screen_line(row, text, b->n, highlight);
+    top_screen_line(row, text, b->n, 0, highlight);
     b->n = 0;
 }
 
-static void put_page(const buf_t *page, size_t skip, size_t height)
+static void put_page(const buf_t *page, size_t skip, unsigned shift, size_t height)
 {
     const char *at = (const char *)page->p, *end = at + page->n;
     unsigned row = PAGE_FROM;
     for (size_t line = 0; page->n && at < end && line < skip + height; line++) {
         const char *stop = memchr(at, '\n', (size_t)(end - at));
         if (!stop) stop = end;
-        if (line >= skip) top_screen_line(row++, at, (size_t)(stop - at), false);
+        if (line >= skip) top_screen_line(row++, at, (size_t)(stop - at), shift, false);
         at = stop + 1;
     }
 }
@@ -84,7 +84,7 @@ static void draw_method(top *t, buf_t *b, unsigned columns)
         buf_str(b, t->tab.s ? "waits for the next call" : "");
     put_line(2, b, false);
     t->tab.scroll = RJ_MIN(t->tab.scroll, top_scroll_most(t, &t->tab.page));
-    put_page(&t->tab.page, t->tab.scroll, top_height(t));
+    put_page(&t->tab.page, t->tab.scroll, t->tab.shift, top_height(t));
 }
 
 static void draw_text(top *t, buf_t *b)
@@ -92,14 +92,14 @@ static void draw_text(top *t, buf_t *b)
     buf_str(b, t->title);
     put_line(0, b, true);
     t->scroll = RJ_MIN(t->scroll, top_scroll_most(t, &t->text));
-    put_page(&t->text, t->scroll, top_height(t));
+    put_page(&t->text, t->scroll, t->shift, top_height(t));
 }
 
 static const char *keys_of(const top *t)
 {
     switch (t->mode) {
-    case TOP_METHOD: return "Esc back  Tab next  1-4 choose  p pause  Up Down scroll";
-    case TOP_TEXT: return "Esc back  Up Down scroll";
+    case TOP_METHOD: return "Esc back  Tab next  1-4 choose  p pause  Up Down < > scroll";
+    case TOP_TEXT: return "Esc back  Up Down < > scroll";
     case TOP_LIST:
     default: return "q quit  ? help  Enter more  / filter  < > sort  Space off  + add  - remove";
     }
@@ -129,7 +129,7 @@ static void tell_age(top *t)
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     const uint64_t s = (uint64_t)now.tv_sec, began = t->started_ns / 1000000000u;
-    t->about.up_s = began && s > began ? s - began : 0;
+    t->about.up_s = !began ? -1 : s > began ? (int64_t)(s - began) : 0;
 }
 
 void top_draw(top *t)

@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CTRL(c) ((c)&0x1Fu)
+#define CTRL(c)    ((c)&0x1Fu)
+#define SHIFT      20u /* columns at once */
+#define SHIFT_MOST 10000u
 
 static void say(top *t, const char *text)
 {
@@ -85,6 +87,16 @@ static void type(top *t, uint32_t key)
 
 /* ---- pages of text ---- */
 
+static bool shifts(unsigned *shift, uint32_t key)
+{
+    if (key != '<' && key != '>') return false;
+    if (key == '>')
+        *shift = RJ_MIN(*shift + SHIFT, SHIFT_MOST);
+    else
+        *shift -= RJ_MIN(*shift, SHIFT);
+    return true;
+}
+
 static bool scrolls(const top *t, size_t *at, const buf_t *page, uint32_t key)
 {
     const size_t most = top_scroll_most(t, page), height = top_height(t);
@@ -106,6 +118,7 @@ static void show_text(top *t, const char *title)
     t->mode = TOP_TEXT;
     t->title = title;
     t->scroll = 0;
+    t->shift = 0;
 }
 
 static void show_help(top *t)
@@ -128,7 +141,7 @@ static void show_refusals(top *t)
 
 static void text_key(top *t, uint32_t key)
 {
-    if (scrolls(t, &t->scroll, &t->text, key)) return;
+    if (scrolls(t, &t->scroll, &t->text, key) || shifts(&t->shift, key)) return;
     if (key == TOP_KEY_ESCAPE || key == TOP_KEY_LEFT || key == TOP_KEY_ENTER || key == 'q' || key == '?')
         t->mode = TOP_LIST;
 }
@@ -160,7 +173,7 @@ static void look_into(top *t)
 
 static void method_key(top *t, uint32_t key)
 {
-    if (scrolls(t, &t->tab.scroll, &t->tab.page, key)) return;
+    if (scrolls(t, &t->tab.scroll, &t->tab.page, key) || shifts(&t->tab.shift, key)) return;
     switch (key) {
     case TOP_KEY_ESCAPE:
     case TOP_KEY_LEFT:

@@ -107,12 +107,12 @@ void top_put_program(buf_t *b, const top_about *a, const out_style *style)
     out_safe_text(b, *a->program ? a->program : "?");
     turn(b, style, "0");
     buf_printf(b, "  pid %d", a->pid);
-    if (a->up_s) {
+    if (a->up_s >= 0) {
         buf_str(b, "  up ");
         if (a->up_s < 60)
             buf_printf(b, "%us", (unsigned)a->up_s);
         else
-            out_duration(b, a->up_s * 1000000000u);
+            out_duration(b, (uint64_t)a->up_s * 1000000000u);
     }
     buf_str(b, "  .NET ");
     out_safe_text(b, a->runtime);

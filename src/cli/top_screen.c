@@ -163,7 +163,7 @@ static bool is_more(const char *text, size_t n)
     return false;
 }
 
-void top_screen_line(unsigned row, const char *text, size_t n, bool highlight)
+void top_screen_line(unsigned row, const char *text, size_t n, unsigned skip, bool highlight)
 {
     attr_t attr = A_NORMAL;
     short pair = 0;
@@ -177,6 +177,10 @@ void top_screen_line(unsigned row, const char *text, size_t n, bool highlight)
             continue;
         }
         used = decode(text + at, n - at, &c, &width);
+        if (skip) {
+            skip -= RJ_MIN(skip, (unsigned)width);
+            continue;
+        }
         const bool cut = column + width > COLS || (column + width == COLS && is_more(text + at + used, n - at - used));
         if (cut) c = L'…';
         attr_set(attr | (highlight ? A_REVERSE : A_NORMAL), colours && !highlight ? pair : 0, NULL);

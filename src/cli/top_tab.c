@@ -144,6 +144,7 @@ void top_tab_close(top_tab *t)
     buf_free(&t->state);
     t->fresh = false;
     t->calls = t->scroll = 0;
+    t->shift = 0;
 }
 
 void top_tab_open(top_tab *t, top_view view)
