@@ -64,7 +64,7 @@ _rejit() {
             run) options+=" --watch --children --output $shown $streams --" ;;
             watch) options+=" $shown $streams" ;;
             stat) options+=" --interval --by --hist --reveal --sync $streams" ;;
-            top) options+=" --interval --sync --deep --if --max-methods" ;;
+            top) options+=" --interval --async --sync --deep --if --pdb --no-lines --max-methods" ;;
             stack | new) options+=" --async --pdb --no-lines $streams" ;;
             throws) options+=" --type --frames --pdb --no-lines --count --duration --json" ;;
             trace) options+=" --deep --into --min --throws $streams" ;;

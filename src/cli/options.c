@@ -12,7 +12,7 @@ enum {
     WATCHES = 1u << VERB_WATCH | 1u << VERB_RUN,
     LINES = 1u << VERB_LINE,
     STREAMS = WATCHES | 1u << VERB_STAT | 1u << VERB_STACK | 1u << VERB_NEW | 1u << VERB_TRACE | LINES,
-    LINED = 1u << VERB_STACK | 1u << VERB_NEW | 1u << VERB_THROWS,
+    LINED = 1u << VERB_STACK | 1u << VERB_NEW | 1u << VERB_THROWS | 1u << VERB_TOP,
     SHOWS = WATCHES | LINES,
     LISTINGS = 1u << VERB_IL | 1u << VERB_ASM,
     LISTS = 1u << VERB_PS | 1u << VERB_ATTACH | 1u << VERB_FIND | LISTINGS | 1u << VERB_LIST | 1u << VERB_DOCTOR |
@@ -88,7 +88,7 @@ static const struct {
     {"pdb", "PATH", "a PDB, or a folder of PDBs, to look for files and lines in first", O_PDB, LINED | LINES, 0},
     {"no-lines", NULL, "methods only, without files and lines", O_NO_LINES, LINED, 0},
     {"async", NULL, "go on with who awaits, where an async method goes on after an await", O_ASYNC,
-     1u << VERB_STACK | 1u << VERB_NEW, 0},
+     1u << VERB_STACK | 1u << VERB_NEW | 1u << VERB_TOP, 0},
     {"deep", "N", "follow calls N levels deep (1)", O_DEEP, 1u << VERB_TRACE | 1u << VERB_TOP, 0},
     {"into", "PATTERN", "follow these methods too, wherever they are called below; may be given several times", O_INTO,
      1u << VERB_TRACE, 0},

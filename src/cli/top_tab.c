@@ -83,7 +83,9 @@ static rj_request request_for(const top_tab *t)
     switch (t->view) {
     case TOP_CALLERS:
         r.verb = RJ_STACK;
-        r.lines = true;
+        r.lines = !t->of->o->no_lines;
+        r.pdb = t->of->o->pdb;
+        r.awaiters = t->of->o->async;
         r.calls_a_second = STACKS_A_SECOND;
         break;
     case TOP_CALLEES:
