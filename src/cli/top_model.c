@@ -116,11 +116,13 @@ void top_model_arrange(top_model *m)
         if (!place) break;
         *place = m->rows.v[i];
     }
-    if (m->view.n) qsort_r(m->view.v, m->view.n, sizeof(top_row *), compare, m);
     size_t at = m->chosen ? m->selected : 0;
+    m->selected = 0;
+    if (!m->view.v || !m->view.n) return;
+    qsort_r(m->view.v, m->view.n, sizeof(top_row *), compare, m);
     for (size_t i = 0; was && i < m->view.n; i++)
         if (m->view.v[i] == was) at = i;
-    m->selected = m->view.n ? RJ_MIN(at, m->view.n - 1) : 0;
+    m->selected = RJ_MIN(at, m->view.n - 1);
 }
 
 void top_model_sort(top_model *m, int step)

@@ -24,8 +24,8 @@ static void begin_colours(void)
     colours = console_colour(STDOUT_FILENO) && has_colors() && start_color() == OK;
     if (!colours) return;
     const short back = use_default_colors() == OK ? -1 : COLOR_BLACK;
-    for (short i = PAIR_RED; i <= PAIR_CYAN; i++)
-        init_pair(i, of[i], back);
+    for (int i = PAIR_RED; i <= PAIR_CYAN; i++)
+        init_pair((short)i, of[i], back);
 }
 
 /* Texts are UTF-8 whatever the locale says, as those of the other verbs are. */
@@ -148,10 +148,13 @@ static size_t decode(const char *p, size_t n, wchar_t *c, int *width)
 {
     mbstate_t state = {0};
     size_t used = mbrtowc(c, p, n, &state);
-    if (used == 0 || used > n) used = 1, *c = L'?';
-    *width = wcwidth(*c);
-    if (*width < 0) *c = L'?', *width = 1;
-    return used;
+    const bool whole = used && used <= n;
+    *width = whole ? wcwidth(*c) : -1;
+    if (*width < 0) {
+        *c = L'?';
+        *width = 1;
+    }
+    return whole ? used : 1;
 }
 
 /* Is there a character that takes room? */
