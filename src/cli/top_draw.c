@@ -105,7 +105,7 @@ static const char *keys_of(const top *t)
     }
 }
 
-/* The line at the bottom; answers where the cursor stands in it: behind what is typed. */
+/* The line at the bottom, and above what is typed there what came of it. Answers where the cursor stands. */
 static unsigned draw_bottom(top *t, buf_t *b, unsigned row)
 {
     const buf_t *typed = t->asking == TOP_FILTER ? &t->model.filter : &t->typed;
@@ -114,13 +114,13 @@ static unsigned draw_bottom(top *t, buf_t *b, unsigned row)
         buf_str(b, t->asking == TOP_FILTER ? "names with: " : "pattern to add: ");
         out_safe(b, (const char *)typed->p, typed->n);
         cursor = (unsigned)out_width(buf_cstr(b), b->n);
-        if (t->message.n) buf_str(b, "   ");
+        put_line(row--, b, false);
     }
     if (t->message.n)
         out_safe(b, (const char *)t->message.p, t->message.n);
     else if (t->asking == TOP_NOTHING)
         buf_str(b, keys_of(t));
-    put_line(row, b, false);
+    if (b->n) put_line(row, b, t->asking != TOP_NOTHING);
     return cursor;
 }
 

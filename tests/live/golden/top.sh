@@ -203,11 +203,13 @@ ok 'and says so' grep -qE '^[0-9]+ methods? added, 2 were there already$' "$work
 keys +
 text 'Target.Nope'
 keys Enter
-shows 'a pattern that matches nothing' '^pattern to add: Target.Nope +no method matches Target.Nope'
+shows 'a pattern that matches nothing' '^no method matches Target.Nope'
+shows 'it can be typed again' '^pattern to add: Target.Nope$'
 keys C-u
 text 'Target.('
 keys Enter
-shows 'a malformed pattern' "^pattern to add: Target.\\(  "
+shows 'a malformed pattern' "^pattern to add: Target.\\(\$"
+shows 'a malformed pattern is told' "^column 7: nothing follows '.'" 23
 keys Escape Escape
 shows 'the keys again' '^q quit  \? help'
 
@@ -253,17 +255,36 @@ ok 'NO_COLOR: no colours' test -z "$(grep -oP '\x1b\[[0-9;]*3[0-7][0-9;]*m' "$wo
 keys q
 closed NO_COLOR 0
 
-open 80x24 "$pid"
-shows 'no pattern: the own methods of the program' '^[1-9][0-9]+ methods, [0-9]+ refused'
+open 80x24 "$pid" --max-methods 9000
+shows 'no pattern: the own methods of the program' '^[1-9][0-9]+ methods, [1-9][0-9]* refused'
+keys '!'
+shows 'what was refused, and why' '^Target\.[^ ]*: [^ ]' 4
+keys Escape
 keys q
 closed 'no pattern' 0
 open 80x24 "$pid" --max-methods 5
-shows 'no pattern, and too many methods: asks for one' '^pattern to add:  '
+shows 'no pattern, and too many methods: asks for one' '^pattern to add:'
+shows 'no pattern, and too many methods: says so' '^[0-9]+ methods match, more than the 5 ' 23
 text Target.Work.Add
 keys Enter
 shows 'no pattern: one is given' '^1 method, '
 keys q
 closed 'a pattern that was given later' 0
+
+open 80x24 LC_ALL=C "$pid" Target.Work.Add
+shows 'another locale: UTF-8 all the same' 'TIME%▾  METHOD$'
+keys q
+closed 'another locale' 0
+
+begin other watch "$pid" Target.Work.Length
+open 80x24 "$pid" Target.Work.Add
+shows 'beside another command' '^1 method, '
+"$rejit" revert "$pid" --all --yes >"$work/reverted"
+shows 'somebody takes all away, and it is told' '^1 method was taken away: reverted by rejit revert'
+keys q
+closed 'beside another command' 0
+kill -INT "${job[other]}"
+gather other
 
 check 'no terminal' 2 top "$pid" Target.Work.Add <<'END'
 ! rejit: top needs a terminal; `rejit stat` prints the same figures anywhere
