@@ -12,7 +12,7 @@ _rejit_positionals() {
         word=${COMP_WORDS[i]}
         case $word in
             --) ;;
-            -w | --watch | -o | --output | --pdb | --log | --slow | -d | --depth | --if | -m | --max-methods | -n | --count | -t | --duration | -i | --interval | -b | --by | --type | --frames | -p | --print)
+            -w | --watch | -o | --output | --pdb | --log | --slow | -d | --depth | --if | -m | --max-methods | -n | --count | -t | --duration | -i | --interval | -b | --by | --budget | --type | --frames | -p | --print)
                 ((i++)) ;;
             -*) ;;
             *) ((count++)) ;;
@@ -24,7 +24,7 @@ _rejit_positionals() {
 _rejit() {
     local verbs="ps run attach find il asm watch stat top stack new trace throws line list revert doctor help"
     local shown="--no-args --return --this --throws --slow --depth --sync --reveal"
-    local streams="--if --count --duration --max-methods --json"
+    local streams="--if --count --duration --budget --max-methods --json"
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} verb=${COMP_WORDS[1]:-} i
     COMPREPLY=()
 
@@ -54,7 +54,7 @@ _rejit() {
             mapfile -t COMPREPLY < <(compgen -A file -- "$current")
             return
             ;;
-        -w | --watch | --deep | --into | --min | --slow | -d | --depth | --if | -m | --max-methods | -n | --count | -t | --duration | -i | --interval | --type | --frames)
+        -w | --watch | --deep | --into | --min | --slow | -d | --depth | --if | -m | --max-methods | -n | --count | -t | --duration | -i | --interval | --budget | --type | --frames)
             return
             ;;
     esac
@@ -64,9 +64,9 @@ _rejit() {
             run) options+=" --watch --children --output $shown $streams --" ;;
             watch) options+=" $shown $streams" ;;
             stat) options+=" --interval --by --hist --reveal --sync $streams" ;;
-            top) options+=" --interval --async --sync --deep --if --pdb --no-lines --max-methods" ;;
+            top) options+=" --interval --async --sync --deep --if --budget --pdb --no-lines --max-methods" ;;
             stack | new) options+=" --async --pdb --no-lines $streams" ;;
-            throws) options+=" --type --frames --pdb --no-lines --count --duration --json" ;;
+            throws) options+=" --type --frames --pdb --no-lines --count --duration --budget --json" ;;
             trace) options+=" --deep --into --min --throws $streams" ;;
             line) options+=" --locals --print --no-args --this --depth --reveal --pdb $streams" ;;
             find) options+=" --max-methods --json" ;;

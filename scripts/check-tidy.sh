@@ -16,7 +16,7 @@ check_one() {
     local file=$1 key
     # The preprocessed text is the whole of what clang-tidy sees, comments (NOLINT) aside: those come from the file itself.
     key=$({
-        cat .clang-tidy "$file"
+        cat .clang-tidy tests/.clang-tidy "$file"
         clang -E -P -std=gnu17 -D_GNU_SOURCE -Isrc -Iinclude -I"$tree/generated" -DREJIT_SOURCE_DIR='""' -DREJIT_BINARY_DIR='""' "$file" 2>/dev/null || date +%N
     } | sha256sum | cut -c1-32)
     [[ -e $cache/$key ]] && return 0

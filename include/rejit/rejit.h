@@ -372,11 +372,43 @@ typedef struct rj_probes {
 } rj_probes;
 
 /*
+ * What the session's probes may cost the process; 0: any amount. Where it is more, the agent closes the gates for the
+ * rest of the second: what is called meanwhile is not seen, and rj_measure tells how long that was.
+ */
+typedef struct rj_budget {
+    double share;    /* of the time of the process's threads; of one processor's where they use less */
+    uint64_t events; /* a second */
+    uint64_t bytes;  /* of shared memory; where it is more the gates stay closed */
+} rj_budget;
+
+/* From the next time that gates are opened. Without it only the process's memory bounds the session. */
+RJ_API void rj_session_budget(rj_session *s, const rj_budget *budget);
+
+enum {
+    RJ_REACHED_TIME = 1,
+    RJ_REACHED_EVENTS = 2,
+    RJ_REACHED_BYTES = 4,
+    RJ_REACHED_MEMORY = 8, /* that of the process, or of its container, is nearly used up */
+};
+
+typedef struct rj_measure {
+    bool kept;                      /* false: the agent in the process is older, and keeps no budgets */
+    uint64_t open_ns, shut_ns;      /* how long gates have been open, and closed by the agent, to some 100 ms */
+    unsigned reached, last_reached; /* what keeps them closed now (0: nothing), and what did the last time */
+    double share;                   /* that the probes took in the last second, estimated */
+} rj_measure;
+
+RJ_API rj_measure rj_measured(const rj_session *s);
+/* Which part of the time between two of them was measured, from 0 to 1. */
+RJ_API double rj_measured_part(const rj_measure *from, const rj_measure *to);
+
+/*
  * Instruments what the patterns match. Gates are closed: nothing is recorded before rj_gate. RJ_NO_MATCH with the
  * nearest names, RJ_USAGE for a malformed pattern or condition or a `pdb` that is not there, RJ_LIMIT for more than
  * `most` methods. A session instruments once.
  */
 RJ_API bool rj_instrument(rj_session *s, const rj_request *request, rj_probes *out, rj_error *e);
+
 /* Opens or closes all gates of the session; any call that begins after an open returned is seen. */
 RJ_API bool rj_gate(rj_session *s, bool open, rj_error *e);
 /*
@@ -540,6 +572,7 @@ typedef struct rj_totals {
     uint64_t calls;     /* delivered; RJ_STAT: counted */
     uint64_t dropped;   /* lost in the target or over calls_a_second */
     uint64_t in_flight; /* begun and not ended */
+    rj_measure measure;
 } rj_totals;
 
 RJ_API rj_totals rj_session_totals(rj_session *s);
@@ -567,6 +600,7 @@ typedef struct rj_stat {
 typedef struct rj_stats {
     const rj_stat *items; /* one for each probe, in the order of instrumentation; then one for each key that was seen */
     size_t count;
+    rj_measure measure;
     void *memory;
 } rj_stats;
 
@@ -592,6 +626,9 @@ typedef struct rj_client {
     uint64_t since; /* ns since the epoch */
     uint64_t events, dropped, bytes;
     bool open; /* its gates */
+    rj_budget budget;
+    double share;     /* of the threads' time, in the last second */
+    unsigned reached; /* RJ_REACHED_*: why the agent has closed them; 0: it has not */
 } rj_client;
 
 typedef struct rj_ledger {

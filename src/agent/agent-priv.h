@@ -6,6 +6,18 @@
 
 #include <pthread.h>
 
+/* What a connection's probes may cost, and have cost in the interval that goes on (governor.c). */
+typedef struct governor {
+    wire_budget budget;
+    uint64_t began_ns, began_cpu_ns; /* of the interval; 0: the gates have never been open */
+    uint64_t seen_ns, calls_seen;    /* at the last look */
+    uint64_t probe_ns;               /* spent in the interval */
+    uint64_t events_before;
+    double cores;     /* that the process used in the interval before, at least one */
+    uint32_t reached; /* wire_reached bits; 0: the gates are as the client wants them */
+    bool hot;         /* it is called so often that it is worth a close look */
+} governor;
+
 /* One connection. Its lease: when the socket closes, everything that it instrumented goes. */
 typedef struct session {
     struct session *next;
@@ -24,6 +36,7 @@ typedef struct session {
     size_t pass_at;
     bool open;
     uint64_t tails, progress_ns, dropped; /* for the rule that rings must be drained */
+    governor governor;
 } session;
 
 typedef struct control {
@@ -35,7 +48,10 @@ typedef struct control {
     bool woken;        /* since the last tick: it is due, clients or not */
     bool deaf;         /* no descriptor was left for a connection: not asked for one this turn */
     char path[108];
-    uint64_t turned_ms; /* when the last turn had seen to its clients */
+    uint64_t turned_ms;   /* when the last turn had seen to its clients */
+    uint64_t pressure_ns; /* when the memory was looked at last */
+    bool pressed;         /* it is nearly used up */
+    uint32_t odd;         /* for times that follow no rhythm */
     session *sessions;
     session *busy; /* whose request is being worked on and tells its progress, or NULL */
     pthread_t thread;
@@ -69,6 +85,20 @@ void control_meanwhile(control *c, session *busy, size_t done, size_t total, uin
 /* Looks whether a managed debugger is attached, and tells the engine; from now on what changes is seen at once, for as
  * long as there are clients. */
 void control_look_for_debugger(control *c);
+
+/* governor.c */
+
+/* The client opens its gates; NULL: with the budget that it had. They stay closed while governor_holds. */
+void governor_begin(session *s, const wire_budget *budget);
+bool governor_holds(const session *s);
+/* Each turn: closes gates of clients whose budget is used up, opens them again in the next interval. */
+void governor_look(control *c);
+/* How long the next turn may be away. */
+int governor_patience(control *c, int most_ms);
+
+/* pressure.c: is the memory nearly used up that the process may have? before: the last answer, which lasts longer. */
+bool agent_memory_pressed(bool before);
+void agent_memory_root(const char *folder); /* for tests: where /proc and /sys are */
 
 /* debugger.c */
 bool agent_debugged(void);

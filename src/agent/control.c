@@ -275,11 +275,12 @@ static struct pollfd wish_of(const control *c, const session *s)
 }
 
 /* How long nothing may happen before there is something to do all the same; -1: for ever. */
-static int patience(const control *c)
+static int patience(control *c)
 {
     for (const session *s = c->sessions; s; s = s->next)
         if (s->held && !s->dead) return 0;
-    return c->sessions || c->woken || c->deaf || eng_has_chores(c->g) ? TICK_MS : -1;
+    if (!c->sessions) return c->woken || c->deaf || eng_has_chores(c->g) ? TICK_MS : -1;
+    return governor_patience(c, TICK_MS);
 }
 
 /* Waits so long for whoever has sent or can be sent something, or comes in, and sees to them. False: there was nobody.
@@ -369,6 +370,7 @@ static void turn(control *c)
         session_news(c, s);
         session_govern(c, s, kept);
     }
+    governor_look(c);
 }
 
 /*

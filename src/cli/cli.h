@@ -40,7 +40,8 @@ typedef struct options {
     VEC(const char *) watched; /* run --watch */
     VEC(const char *) into;    /* trace */
     uint32_t levels;           /* trace --deep */
-    char **args;               /* what is no option */
+    rj_budget budget;
+    char **args; /* what is no option */
     size_t arg_count;
 } options;
 
@@ -57,6 +58,11 @@ extern const verb verbs[VERBS];
 int options_parse(verb_id id, int argc, char **argv, options *o);
 /* The usage text of a verb out of the table. */
 void options_usage(verb_id id, buf_t *b);
+
+/* ---- budget.c ---- */
+void budget_default(rj_budget *b);
+/* "10%", "off", "time=10%,events=50000,memory=64M": what is not named stays. False: it is none of these. */
+bool budget_parse(const char *text, rj_budget *b);
 
 /* ---- help.c ---- */
 int help_verb(const char *name);
@@ -130,6 +136,7 @@ typedef struct stream {
     bool broken, enough; /* nobody reads; the limit is reached */
     bool ending;         /* what is left is being delivered: a signal does not stop that */
     bool silent;         /* no start and end line: a child of the process that has them */
+    unsigned reached;    /* budgets whose end was told */
 } stream;
 
 /* Dynamic methods come and go: that none is there yet is no mistake. */

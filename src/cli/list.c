@@ -32,15 +32,39 @@ static void put_entry(buf_t *b, const rj_entry *e)
     buf_u8(b, '\n');
 }
 
+/* "25%,1M/s,256MB", as --budget has it; "any" */
+static void put_budget(buf_t *b, const rj_budget *budget, int width)
+{
+    buf_t cell = {0};
+    if (budget->share > 0) buf_printf(&cell, "%g%%", budget->share * 100);
+    if (budget->events) {
+        const bool millions = budget->events % 1000000 == 0, thousands = budget->events % 1000 == 0;
+        buf_printf(&cell, "%s%llu%s/s", cell.n ? "," : "",
+                   (unsigned long long)(budget->events / (millions    ? 1000000
+                                                          : thousands ? 1000
+                                                                      : 1)),
+                   millions    ? "M"
+                   : thousands ? "k"
+                               : "");
+    }
+    if (budget->bytes) {
+        buf_str(&cell, cell.n ? "," : "");
+        out_bytes(&cell, budget->bytes);
+    }
+    buf_printf(b, "%-*s", width, cell.n ? buf_cstr(&cell) : "any");
+    buf_free(&cell);
+}
+
 static void put_client(buf_t *b, const rj_client *c)
 {
     buf_printf(b, "%6u  %8d  ", c->id, c->pid);
     out_clock(b, c->since);
-    buf_printf(b, "  %-6s", c->open ? "open" : "closed");
+    buf_printf(b, "  %-6s", c->reached ? out_reached_word(c->reached) : c->open ? "open" : "closed");
     put_count(b, c->events, 12);
     put_count(b, c->dropped, 10);
     put_bytes(b, c->bytes, 9);
-    buf_str(b, "  ");
+    buf_printf(b, "%7.1f%%  ", c->share * 100);
+    put_budget(b, &c->budget, 16);
     out_safe_text(b, c->name);
     buf_str(b, " (");
     out_safe_text(b, c->user);
@@ -65,8 +89,8 @@ static void put_text(buf_t *b, const rj_ledger *l)
     for (size_t i = 0; i < l->entry_count; i++)
         put_entry(b, &l->entries[i]);
     if (others(l))
-        buf_printf(b, "\n%6s  %8s  %-12s  %-6s%12s%10s%9s  %s\n", "CLIENT", "PID", "SINCE", "GATES", "EVENTS",
-                   "DROPPED", "BYTES", "NAME");
+        buf_printf(b, "\n%6s  %8s  %-12s  %-6s%12s%10s%9s%8s  %-16s%s\n", "CLIENT", "PID", "SINCE", "GATES", "EVENTS",
+                   "DROPPED", "BYTES", "TIME", "BUDGET", "NAME");
     for (size_t i = 0; i < l->client_count; i++)
         if (l->clients[i].pid != getpid()) put_client(b, &l->clients[i]);
     buf_str(b, "\nthe agent holds ");

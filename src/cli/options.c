@@ -54,6 +54,7 @@ enum id {
     O_FRAMES,
     O_LOCALS,
     O_PRINT,
+    O_BUDGET,
     O_HELP,
 };
 
@@ -85,6 +86,8 @@ static const struct {
     {"by", "PATH", "tell calls apart by a value: args.customer.Name, this.Region, return", O_BY, 1u << VERB_STAT, 'b'},
     {"if", "CONDITION", "only calls for which this holds: 'args.n > 100 && name == \"x\"'", O_IF,
      STREAMS | 1u << VERB_TOP, 0},
+    {"budget", "WHAT", "what it may cost: 10% of the time, or time=10%,events=50000,memory=64M, or off", O_BUDGET,
+     STREAMS | 1u << VERB_THROWS | 1u << VERB_TOP, 0},
     {"pdb", "PATH", "a PDB, or a folder of PDBs, to look for files and lines in first", O_PDB, LINED | LINES, 0},
     {"no-lines", NULL, "methods only, without files and lines", O_NO_LINES, LINED, 0},
     {"async", NULL, "go on with who awaits, where an async method goes on after an await", O_ASYNC,
@@ -202,6 +205,7 @@ static const char *expected(int id)
     case O_DEEP: return "a number from 0 to 64";
     case O_MIN: return "a time, such as 1ms, 250us or 2s";
     case O_MAX: return "a number from 1 to 1000000";
+    case O_BUDGET: return "a budget, such as 10%, time=10%,events=50000,memory=64M or off";
     default: return "a number, at least 1";
     }
 }
@@ -232,6 +236,7 @@ static bool take(options *o, int id, const char *arg)
     case O_ASYNC: o->async = true; return true;
     case O_LOCALS: o->locals = true; return true;
     case O_PRINT: o->print = arg; return true;
+    case O_BUDGET: return budget_parse(arg, &o->budget);
     case O_WATCH:
     case O_INTO: {
         const char **place = id == O_WATCH ? VEC_PUSH(&o->watched) : VEC_PUSH(&o->into);
@@ -306,6 +311,7 @@ int options_parse(verb_id id, int argc, char **argv, options *o)
     }
     briefs[m] = 0;
     *o = (options){.interval_ms = 1000, .frames = 10, .levels = 1, .max_methods = 1u << id & LISTINGS ? 20 : 1000};
+    budget_default(&o->budget);
     opterr = 0;
     optind = 0; /* glibc: begin anew, its ordering included */
     for (int c; (c = getopt_long(argc, argv, briefs, longs, NULL)) != -1;) {

@@ -109,6 +109,9 @@ static void drop_stream(run *r, size_t i)
     r->gone.calls += t.calls;
     r->gone.dropped += t.dropped;
     r->gone.in_flight += t.in_flight;
+    r->gone.measure.open_ns += t.measure.open_ns;
+    r->gone.measure.shut_ns += t.measure.shut_ns;
+    r->gone.measure.last_reached |= t.measure.last_reached;
     rj_close(st->s);
     buf_free(&st->line);
     free(st);

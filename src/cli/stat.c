@@ -23,8 +23,7 @@ static uint64_t epoch_ns(void)
 static void put_json(stream *st, const rj_stats *now, const out_rate *rate)
 {
     for (size_t i = 0; i < now->count; i++)
-        out_json_stat(&st->line, &now->items[i], rj_session_state(st->s)->pid, epoch_ns(), out_stat_rate(now, i, rate),
-                      st->o->hist);
+        out_json_stat(&st->line, now, i, rate, rj_session_state(st->s)->pid, epoch_ns(), st->o->hist);
 }
 
 static void put_text(stream *st, table *t, const rj_stats *now, const out_rate *rate)
@@ -45,7 +44,7 @@ static void show(stream *st, uint64_t now_ms)
     rj_stats now;
     rj_error e;
     if (!rj_read_stats(st->s, &now, &e)) return;
-    out_rate rate = {.seconds = (double)(now_ms - t->before_ms) / 1000, .before = &t->before};
+    out_rate rate = {.seconds = (double)(now_ms - t->before_ms) / 1000, .before = &t->before, .budget = &st->o->budget};
     if (st->o->json)
         put_json(st, &now, &rate);
     else

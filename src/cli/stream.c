@@ -89,6 +89,8 @@ static void say_start(stream *st, const rj_probes *p)
     for (size_t i = 0; i < p->refused_count; i++)
         say_refusal(st, p->refused[i].method, p->refused[i].reason);
     if (p->side_note) console_say("%s", p->side_note);
+    if (!rj_measured(st->s).kept)
+        console_say("the agent in the process is older than this command, and keeps no budget");
     for (size_t i = 0; i < p->note_count && i < REFUSALS_MOST; i++)
         console_say("%s: %s", p->notes[i].method, p->notes[i].reason);
     const size_t asked = p->methods - p->callees;
@@ -109,6 +111,7 @@ int stream_start(stream *st)
     rj_probes p;
     rj_error e = {0};
     console_progress("instrumenting");
+    rj_session_budget(st->s, &st->o->budget);
     bool ok = rj_instrument(st->s, &st->request, &p, &e) && rj_gate(st->s, true, &e);
     console_progress(NULL);
     if (!ok) return target_refused(st->o, &e);
@@ -119,10 +122,26 @@ int stream_start(stream *st)
     return EXIT_REFUSED;
 }
 
+/* Once for each: that the target is spared, and what is seen is not all. The figures tell how much of it. */
+static void say_reached(stream *st)
+{
+    const unsigned fresh = rj_measured(st->s).last_reached & ~st->reached;
+    if (!fresh) return;
+    st->reached |= fresh;
+    if (st->o->json || st->silent) return; /* a stat has it in each line, and all have it at the end */
+    buf_t b = {0};
+    out_reached(&b, fresh, &st->o->budget);
+    console_say("%s: to spare the process, calls are not seen %s", buf_cstr(&b),
+                fresh & (RJ_REACHED_MEMORY | RJ_REACHED_BYTES) ? "while that lasts" : "for the rest of the second");
+    buf_free(&b);
+}
+
 bool stream_poll(stream *st, int ms, rj_error *e)
 {
     rj_handlers h = {.owner = st, .call = on_call, .news = on_news};
-    return rj_poll(st->s, ms, &h, e);
+    const bool alive = rj_poll(st->s, ms, &h, e);
+    say_reached(st);
+    return alive;
 }
 
 static void say_totals(const stream *st, const rj_totals *t, const char *reason)
@@ -139,6 +158,11 @@ static void say_totals(const stream *st, const rj_totals *t, const char *reason)
         buf_str(&b, ", ");
         out_count(&b, t->in_flight);
         buf_str(&b, " still inside");
+    }
+    const rj_measure none = {0};
+    if (t->measure.shut_ns) {
+        buf_str(&b, "; ");
+        out_measured(&b, rj_measured_part(&none, &t->measure), t->measure.last_reached, &st->o->budget);
     }
     console_say("%s (%s)", buf_cstr(&b), reason);
     buf_free(&b);

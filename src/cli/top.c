@@ -21,6 +21,7 @@ void top_refresh(top *t)
     if (ok && t->mode == TOP_METHOD) ok = top_tab_refresh(&t->tab, &t->groups, t->row, columns);
     if (!ok) top_failed(t, &e);
     t->about.refused = t->groups.refused;
+    t->about.measured = t->groups.measured;
     t->about.dropped = top_groups_dropped(&t->groups);
 }
 
@@ -155,8 +156,8 @@ int verb_top(const options *o)
     const rj_state *state = rj_session_state(s);
     buf_t runtime = {0};
     buf_str(&runtime, state->runtime);
-    top t = {.o = o, .about = {.pid = state->pid, .program = "", .runtime = buf_cstr(&runtime)}};
-    t.groups = (top_groups){.o = o, .pid = state->pid, .spare = s};
+    top t = {.o = o, .about = {.pid = state->pid, .program = "", .runtime = buf_cstr(&runtime), .measured = 1}};
+    t.groups = (top_groups){.o = o, .pid = state->pid, .spare = s, .measured = 1};
     t.model.sort = TOP_BY_SHARE;
     t.style.colour = console_colour(STDOUT_FILENO);
     rj_processes ps = {0};

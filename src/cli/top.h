@@ -84,6 +84,7 @@ typedef struct top_about {
     const char *program, *runtime;
     int64_t up_s; /* seconds since it was started; -1: not known */
     uint64_t refused, dropped;
+    double measured; /* which part of the last interval */
     bool paused;
 } top_about;
 /* The two lines at the top. */
@@ -128,7 +129,8 @@ void top_screen_show(unsigned row, unsigned column);
 
 typedef struct top_group {
     rj_session *s;
-    uint64_t read_ms; /* when its statistics were read last */
+    uint64_t read_ms;   /* when its statistics were read last */
+    rj_measure measure; /* of then */
 } top_group;
 
 typedef struct top_groups {
@@ -139,6 +141,8 @@ typedef struct top_groups {
     uint64_t refused;
     VEC(char *) refusals; /* "METHOD: why" */
     buf_t said;           /* what is to be told; the newest alone */
+    double measured;      /* which part of the last interval; the least of all groups */
+    unsigned reached;     /* RJ_REACHED_* of what was told */
     void (*progress)(void *owner, const char *text);
     void *owner;
 } top_groups;

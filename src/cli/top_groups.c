@@ -85,6 +85,7 @@ static bool take_in(top_groups *g, top_model *m, size_t *known, rj_error *e)
     if (!rj_read_stats(new->s, &now, e)) return false;
     const bool ok = top_model_take(m, group, &now, 0);
     rj_free(now.memory);
+    new->measure = now.measure;
     new->read_ms = clock_ms();
     return ok ? drop_known(m, group, new->s, known, e) : no_memory(e);
 }
@@ -125,6 +126,7 @@ bool top_groups_add(top_groups *g, top_model *m, const char *const *patterns, si
     if (g->o->sync) r.want |= RJ_WANT_SYNC;
     r.later = stream_asks_for_dynamic(&r);
     rj_probes p;
+    rj_session_budget(s, &g->o->budget);
     if (!rj_instrument(s, &r, &p, e) || !rj_gate(s, true, e)) return failed(g, s);
     for (size_t i = 0; i < p.refused_count; i++)
         keep_refusal(g, &p.refused[i]);
@@ -143,14 +145,29 @@ bool top_groups_add(top_groups *g, top_model *m, const char *const *patterns, si
 
 /* ---- what happens ---- */
 
+/* Once for each: that the target is spared, and what is seen is not all. */
+static void say_reached(top_groups *g, const rj_measure *now)
+{
+    const unsigned fresh = now->last_reached & ~g->reached;
+    if (!fresh) return;
+    g->reached |= fresh;
+    g->said.n = 0;
+    out_reached(&g->said, fresh, &g->o->budget);
+}
+
 bool top_groups_read(top_groups *g, top_model *m, rj_error *e)
 {
+    g->measured = 1;
     for (uint32_t i = 0; i < g->all.n; i++) {
         top_group *one = &g->all.v[i];
         rj_stats now;
         if (!rj_read_stats(one->s, &now, e)) return false;
         const uint64_t at = clock_ms();
-        const bool ok = top_model_take(m, i, &now, (double)(at - one->read_ms) / 1000);
+        const double part = rj_measured_part(&one->measure, &now.measure);
+        const bool ok = top_model_take(m, i, &now, (double)(at - one->read_ms) / 1000 * part);
+        g->measured = RJ_MIN(g->measured, part);
+        say_reached(g, &now.measure);
+        one->measure = now.measure;
         one->read_ms = at;
         rj_free(now.memory);
         if (!ok) return no_memory(e);

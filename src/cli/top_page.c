@@ -136,6 +136,11 @@ void top_put_state(buf_t *b, const top_about *a, const top_model *m, const out_s
     }
     buf_printf(b, "%zu method%s, %llu refused, ", methods, methods == 1 ? "" : "s", (unsigned long long)a->refused);
     put_dropped(b, a->dropped, style);
+    if (a->measured < 1) {
+        turn(b, style, "33");
+        buf_printf(b, ", measured %.0f %%", 100 * a->measured);
+        turn(b, style, "0");
+    }
     buf_printf(b, "  by %s%s", top_sort_name(m->sort), m->reversed ? ", reversed" : "");
     if (!m->filter.n) return;
     buf_str(b, "  filter: ");

@@ -118,6 +118,7 @@ static void put_on(top_tab *t)
     r.later = stream_asks_for_dynamic(&r);
     if (t->view == TOP_CALLERS) t->callers = out_tree_new(false);
     t->s = top_connect(t->of, &e);
+    if (t->s) rj_session_budget(t->s, &t->of->o->budget);
     const bool ok = t->s && rj_instrument(t->s, &r, &p, &e) && rj_gate(t->s, true, &e);
     if (!ok)
         buf_str(&t->state, e.text);
@@ -215,11 +216,16 @@ static void put_state(top_tab *t)
     buf_printf(&t->state, "%s ", what[t->view]);
     out_count(&t->state, t->calls);
     buf_printf(&t->state, " call%s", t->calls == 1 ? "" : "s");
-    const uint64_t dropped = rj_session_totals(t->s).dropped;
-    if (!dropped) return;
-    buf_str(&t->state, ", ");
-    out_count(&t->state, dropped);
-    buf_str(&t->state, " not looked at");
+    const rj_totals totals = rj_session_totals(t->s);
+    const rj_measure none = {0};
+    if (totals.dropped) {
+        buf_str(&t->state, ", ");
+        out_count(&t->state, totals.dropped);
+        buf_str(&t->state, " not looked at");
+    }
+    if (!totals.measure.shut_ns) return;
+    buf_str(&t->state, "; ");
+    out_measured(&t->state, rj_measured_part(&none, &totals.measure), totals.measure.last_reached, &t->of->o->budget);
 }
 
 bool top_tab_refresh(top_tab *t, const top_groups *g, const top_row *row, unsigned columns)

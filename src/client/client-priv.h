@@ -70,6 +70,8 @@ struct rj_session {
     bool closed; /* the agent's end of the connection */
 
     rj_request wanted;
+    wire_budget budget;
+    bool has_budget;
     bool instrumented, gates_open, ended;
     map_t probes;             /* id -> probe_info */
     const probe_info *recent; /* that of the last call: most calls come in runs */
@@ -144,6 +146,9 @@ extern const char frames_native[];
 /* The text of each instruction pointer, and its place where places is not NULL; asks the agent for those not seen
  * before. */
 void frames_describe(rj_session *s, const uint64_t *ips, size_t n, const char **names, rj_place *places);
+
+/* ---- budget.c ---- */
+rj_budget budget_read(const wire_field *f);
 
 /* ---- lines.c ---- */
 

@@ -546,7 +546,7 @@ bool rj_stop(rj_session *s, const rj_handlers *h, rj_error *e)
 rj_totals rj_session_totals(rj_session *s)
 {
     memory_counts c = memory_count(&s->memory);
-    rj_totals t = {.calls = s->delivered, .dropped = c.dropped + s->dropped};
+    rj_totals t = {.calls = s->delivered, .dropped = c.dropped + s->dropped, .measure = rj_measured(s)};
     uint64_t left = c.left + s->unfinished;
     t.in_flight = c.entered > left ? c.entered - left : 0;
     if (s->wanted.verb != RJ_STAT) return t;

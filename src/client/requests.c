@@ -98,6 +98,9 @@ static rj_client read_client(arena *a, wire_reader r)
         case WIRE_T_DROPPED: c.dropped = wire_get_u64(&f); break;
         case WIRE_T_BYTES: c.bytes = wire_get_u64(&f); break;
         case WIRE_T_OPEN: c.open = wire_get_u32(&f) != 0; break;
+        case WIRE_T_BUDGET: c.budget = budget_read(&f); break;
+        case WIRE_T_SHARE: c.share = wire_get_u32(&f) / 1000.0; break;
+        case WIRE_T_REACHED: c.reached = wire_get_u32(&f); break;
         default: break;
         }
     }

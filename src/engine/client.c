@@ -126,6 +126,11 @@ bool eng_remove_probes(eng *g, eng_client *c, const uint32_t *ids, size_t count,
     return ok;
 }
 
+void eng_client_budget(eng_client *c, const wire_budget *budget)
+{
+    c->budget = *budget;
+}
+
 probe_sink *eng_client_sink(eng_client *c)
 {
     return c->sink;

@@ -63,8 +63,14 @@ weave_layer *eng_weave_layers(arena *a, const eng_method *m)
     for (uint32_t i = 0; layers && i < eng_weave_count(m); i++) {
         const eng_layer *l = i < m->layers.n ? &m->layers.v[i] : &m->closed.v[i - m->layers.n];
         const uint8_t *gate = l->calls.first ? &l->probe->armed : &l->probe->gate;
-        layers[i] = (weave_layer){
-            (uint64_t)(uintptr_t)gate, (uint64_t)(uintptr_t)l->probe, l->calls, l->values, l->value_count, l->site};
+        layers[i] = (weave_layer){(uint64_t)(uintptr_t)gate,
+                                  (uint64_t)(uintptr_t)l->probe,
+                                  l->calls,
+                                  l->values,
+                                  l->value_count,
+                                  l->tests,
+                                  l->test_count,
+                                  l->site};
     }
     return layers;
 }

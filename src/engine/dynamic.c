@@ -453,9 +453,9 @@ bool eng_again_keep(eng_wish *w, const eng_method *m, const eng_layer *layer)
     eng_again *a = arena_alloc(&w->memory, sizeof *a);
     if (!a) return false;
     *a = (eng_again){w->again, arena_strdup(&w->memory, m->name), *layer};
-    a->layer.values = arena_copy(&w->memory, layer->values,
-                                 (layer->value_count + (size_t)!layer->value_count) * sizeof *layer->values);
-    if (!a->name || !a->layer.values) return false;
+    void *block = arena_alloc(&w->memory, eng_shape_size(layer) + 1);
+    if (!a->name || !block) return false;
+    eng_shape_copy(&a->layer, layer, block);
     eng_probe_hold(layer->probe);
     w->again = a;
     return true;

@@ -66,8 +66,10 @@ typedef struct eng_layer {
     probe *probe;
     struct eng_method *with; /* async: where the other layer of the same probe is; they come and go together */
     weave_calls calls;
-    weave_value *values; /* malloc: as long as the layer */
+    weave_value *values; /* malloc: as long as the layer; the tests lie behind them */
     uint32_t value_count;
+    const weave_test *tests;
+    uint32_t test_count;
     uint32_t site; /* as in weave_layer */
     bool off;      /* switched off by its client: stays closed while the others open */
 } eng_layer;
@@ -174,6 +176,7 @@ struct eng_client {
     probe_sink *sink; /* NULL before the first eng_instrument; probes point to it (keep.c) */
     uint32_t next_probe;
     probe *throws; /* for exceptions; NULL: not wanted */
+    wire_budget budget;
     eng_wish *wishes;
     eng_news *news, *last_news; /* NULL where there is none; guarded by the ledger lock */
 };
@@ -451,6 +454,15 @@ typedef struct eng_layers {
 } eng_layers;
 bool eng_plan(eng *g, eng_client *c, const eng_wish *wish, eng_target t, eng_layers *layers, eng_probe *out, arena *a,
               err_t *e);
+/*
+ * tests.c: what of a bound condition the woven code asks for; in the arena. True: all of it, and nothing is left for
+ * the probe.
+ */
+bool eng_plan_tests(const eng_module *m, uint32_t rid, const cil_method_sig *sig, const query_node *bound, arena *a,
+                    const weave_test **tests, uint32_t *count);
+/* Values and tests of a layer lie in one block: its size, and the layer with a copy of what `of` has in it. */
+size_t eng_shape_size(const eng_layer *l);
+void eng_shape_copy(eng_layer *l, const eng_layer *of, void *block);
 /* The last plan is not needed. Nobody has seen it yet. */
 void eng_plan_undo(eng *g, eng_client *c, eng_layers *layers);
 

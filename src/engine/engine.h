@@ -152,6 +152,8 @@ void eng_gate(eng *g, eng_client *c, bool open);
 void eng_gate_probes(eng *g, eng_client *c, const uint32_t *ids, size_t count, bool open);
 /* Removes the layers of some of the client's probes. */
 bool eng_remove_probes(eng *g, eng_client *c, const uint32_t *ids, size_t count, err_t *e);
+/* What the client's probes may cost, for eng_describe_ledger. */
+void eng_client_budget(eng_client *c, const wire_budget *budget);
 probe_sink *eng_client_sink(eng_client *c); /* NULL before the first eng_instrument */
 
 /* What happened to the client's probes without its asking. Returns the next piece of news, owned by the caller

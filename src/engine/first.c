@@ -214,8 +214,8 @@ static eng_jitted is_compiled(eng *g, const eng_module *m, uint32_t token, bool 
 static bool same_shape(const eng_layer *x, const eng_layer *y)
 {
     return memcmp(&x->calls, &y->calls, sizeof x->calls) == 0 && x->value_count == y->value_count &&
-           x->site == y->site && x->probe->event_size == y->probe->event_size &&
-           memcmp(x->values, y->values, x->value_count * sizeof *x->values) == 0;
+           x->site == y->site && x->probe->event_size == y->probe->event_size && x->test_count == y->test_count &&
+           memcmp(x->values, y->values, eng_shape_size(x)) == 0;
 }
 
 /* Takes the closed layer out that stands for `like`: the same probe, or the same shape. */
@@ -271,19 +271,17 @@ static const char other_probes[] =
 static bool again(eng_method *m, const eng_wish *wish, eng_client *c, eng_layer *layer)
 {
     const eng_layer *known = eng_again_find(wish, m);
-    const size_t size = known ? known->value_count * sizeof *known->values : 0;
-    weave_value *values = known ? malloc(size + 1) : NULL;
+    void *block = known ? malloc(eng_shape_size(known) + 1) : NULL;
     eng_layer closed = {0};
-    if (!values) return false;
+    if (!block) return false;
     if (m->woven && !take_closed(m, known, true, &closed)) {
-        free(values);
+        free(block);
         return false;
     }
     free(closed.values);
-    memcpy(values, known->values, size);
     *layer = *known;
+    eng_shape_copy(layer, known, block);
     layer->client = c;
-    layer->values = values;
     eng_probe_hold(layer->probe);
     return true;
 }

@@ -103,7 +103,7 @@ static size_t bytes_of(const eng_method *m)
     size_t n = sizeof *m + strlen(m->name) + m->body.cap + m->map_count * sizeof *m->map + eng_first_bytes(m);
     n += (size_t)m->versions * VERSION_BYTES + eng_takeover_bytes(m);
     for (size_t i = 0; i < m->layers.n; i++)
-        n += m->layers.v[i].value_count * sizeof *m->layers.v[i].values;
+        n += eng_shape_size(&m->layers.v[i]);
     n += m->instances.cap * sizeof *m->instances.v;
     return n + m->layers.cap * sizeof *m->layers.v;
 }
@@ -163,6 +163,9 @@ static void put_client(const eng_client *c, buf_t *reply)
     wire_u64(reply, WIRE_T_TIME, c->since_ns);
     wire_u64(reply, WIRE_T_BYTES, bytes_of_client(c));
     wire_u32(reply, WIRE_T_OPEN, c->open);
+    wire_put_budget(reply, &c->budget);
+    if (c->sink) wire_u32(reply, WIRE_T_SHARE, c->sink->memory->share);
+    if (c->sink) wire_u32(reply, WIRE_T_REACHED, c->sink->memory->reached);
     wire_close(reply, group);
 }
 

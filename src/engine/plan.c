@@ -94,7 +94,9 @@ typedef struct plan {
     uint32_t slot;
     weave_async async; /* the call is followed to its completion where this has a move_next */
     weave_value completion;
-    bool completes; /* with a value that is captured */
+    bool completes;          /* with a value that is captured */
+    const weave_test *tests; /* what the woven code asks for by itself */
+    uint32_t test_count;
     probe_path paths[PROBE_PATHS_MOST];
     const query_node *path_of[PROBE_PATHS_MOST];
     uint32_t path_count;
@@ -412,14 +414,12 @@ static void add_values(plan *p, const cil_method_sig *sig, const eng_request *r)
         add(p, WEAVE_RESULT, 0, "return", sig->ret.whole, false);
 }
 
-/* What it looks at is captured. */
-static bool bind(eng *g, plan *p, const cil_method_sig *sig, const query_node *parsed, const query_node **bound,
-                 err_t *e)
+static bool bind(plan *p, const query_node *parsed, const query_node **bound, err_t *e)
 {
     *bound = NULL;
     if (!parsed) return true;
     *bound = query_condition_check(p->scratch, parsed, &p->module->image, p->rid, &p->names, e);
-    return *bound && add_for_condition(g, p, sig, *bound, e);
+    return *bound != NULL;
 }
 
 static bool compile_condition(const plan *p, const query_node *bound, probe *d, err_t *e)
@@ -475,9 +475,15 @@ static bool add_expressions(eng *g, plan *p, const cil_method_sig *sig, const qu
                             const query_node *by, probe *d, eng_by *told, err_t *e)
 {
     const query_node *holds, *key;
-    if (!bind(g, p, sig, condition, &holds, e)) return false;
+    if (!bind(p, condition, &holds, e)) return false;
+    /* In a tree of calls a root's condition is none of the calls below it. */
+    if (holds && d->verb != WIRE_TRACE &&
+        eng_plan_tests(p->module, p->rid, sig, holds, p->scratch, &p->tests, &p->test_count))
+        holds = NULL;
+    if (holds && !add_for_condition(g, p, sig, holds, e)) return false;
     const uint32_t conditions = p->path_count;
-    if (!bind(g, p, sig, by, &key, e)) return e && e->code == ERR_USAGE ? err_prefix(e, "key: ") : false;
+    if (!bind(p, by, &key, e) || (key && !add_for_condition(g, p, sig, key, e)))
+        return e && e->code == ERR_USAGE ? err_prefix(e, "key: ") : false;
     for (uint32_t i = 0; i < p->path_count; i++) {
         const uint16_t slot = p->paths[i].from;
         p->paths[i].bare = is_hidden(p, slot) && !is_compared(p, holds, slot) && !is_compared(p, key, slot);
@@ -593,24 +599,40 @@ static bool plan_values(eng *g, plan *p, const eng_wish *wish, const eng_place *
     return ok;
 }
 
-static weave_value *keep_values(const weave_value *values, uint32_t count)
+size_t eng_shape_size(const eng_layer *l)
 {
-    weave_value *kept = malloc((count + 1) * sizeof *kept);
-    if (kept && count) memcpy(kept, values, count * sizeof *kept);
-    return kept;
+    return l->value_count * sizeof *l->values + l->test_count * sizeof *l->tests;
+}
+
+void eng_shape_copy(eng_layer *l, const eng_layer *of, void *block)
+{
+    weave_value *values = block;
+    weave_test *tests = (weave_test *)(void *)(values + of->value_count);
+    if (of->value_count) memcpy(values, of->values, of->value_count * sizeof *values);
+    if (of->test_count) memcpy(tests, of->tests, of->test_count * sizeof *tests);
+    l->values = values;
+    l->value_count = of->value_count;
+    l->tests = tests;
+    l->test_count = of->test_count;
+}
+
+/* From the plan's own memory into the layer's. */
+static bool keep_shape(eng_layer *l, weave_value *values, uint32_t count, const weave_test *tests, uint32_t test_count)
+{
+    const eng_layer planned = {.values = values, .value_count = count, .tests = tests, .test_count = test_count};
+    void *block = malloc(eng_shape_size(&planned) + 1);
+    if (block) eng_shape_copy(l, &planned, block);
+    return block != NULL;
 }
 
 /* The layers and what is told of them, from the finished plan. */
-static bool keep(const plan *p, eng_layers *layers, eng_probe *out, err_t *e)
+static bool keep(plan *p, eng_layers *layers, eng_probe *out, err_t *e)
 {
-    layers->own.value_count = p->count;
-    layers->own.values = keep_values(p->values, p->count);
-    layers->body.value_count = p->completes;
-    layers->body.values = p->async.move_next ? keep_values(&p->completion, p->completes) : NULL;
+    bool ok = keep_shape(&layers->own, p->values, p->count, p->tests, p->test_count) &&
+              (!p->async.move_next || keep_shape(&layers->body, &p->completion, p->completes, NULL, 0));
     out->values = arena_copy(p->out, p->told, p->told_count * sizeof *p->told);
     out->value_count = p->told_count;
-    bool ok = layers->own.values && out->values && (layers->body.values || !p->async.move_next);
-    return ok || err_set(e, ERR_MEMORY, -1, "out of memory");
+    return (ok && out->values) || err_set(e, ERR_MEMORY, -1, "out of memory");
 }
 
 /* A tree belongs to a thread: an async call is in it up to the return of its task. */
@@ -651,7 +673,7 @@ static bool plan_layers(eng *g, plan *p, const eng_wish *wish, eng_target t, pro
     d->into = t.into;
     d->levels = (uint8_t)RJ_MIN(r->levels, 254u);
     /* Where a key looks at members the agent may be asked, too, and the call's time begins after that. */
-    const bool early = (condition && !d->late) || (!condition && d->path_count);
+    const bool early = d->op_count ? !d->late : d->path_count != 0;
     layers->own.calls = p->async.move_next ? calls_for_async(early) : calls_for(r->verb, early);
     if (d->late && !p->async.move_next) layers->own.calls.note = ADDRESS(probe_note); /* exceptions are looked at */
     if ((p->async.move_next && r->verb == WIRE_STAT) || t.callee) layers->own.calls.note = 0;
@@ -662,7 +684,7 @@ static bool plan_layers(eng *g, plan *p, const eng_wish *wish, eng_target t, pro
 }
 
 /* Nobody is told of it. */
-static bool plan_resuming(const plan *p, probe *d, eng_layers *layers, eng_probe *out, err_t *e)
+static bool plan_resuming(plan *p, probe *d, eng_layers *layers, eng_probe *out, err_t *e)
 {
     *out = (eng_probe){0};
     layers->own.calls = calls_for_resuming();

@@ -209,8 +209,11 @@ static void put_histogram(buf_t *b, const rj_stat *s)
     buf_u8(b, ']');
 }
 
-void out_json_stat(buf_t *b, const rj_stat *s, int32_t pid, uint64_t time, double calls_a_second, bool hist)
+void out_json_stat(buf_t *b, const rj_stats *all, size_t index, const out_rate *rate, int32_t pid, uint64_t time,
+                   bool hist)
 {
+    const rj_stat *s = &all->items[index];
+    const double measured = out_stat_measured(all, rate);
     open_event(b, "stat");
     key_u64(b, "time", time);
     key_u64(b, "pid", (uint64_t)pid);
@@ -223,13 +226,17 @@ void out_json_stat(buf_t *b, const rj_stat *s, int32_t pid, uint64_t time, doubl
     }
     key_u64(b, "calls", s->calls);
     key(b, "calls_per_s");
-    buf_printf(b, "%.1f", calls_a_second);
+    buf_printf(b, "%.1f", out_stat_rate(all, index, rate));
     key_u64(b, "errors", s->errors);
     key_u64(b, "mean_ns", s->mean);
     key_u64(b, "p50_ns", s->p50);
     key_u64(b, "p90_ns", s->p90);
     key_u64(b, "p99_ns", s->p99);
     key_u64(b, "max_ns", s->max);
+    if (measured < 1) {
+        key(b, "measured");
+        buf_printf(b, "%.4f", measured);
+    }
     if (hist) put_histogram(b, s);
     close_line(b);
 }
@@ -240,6 +247,12 @@ void out_json_end(buf_t *b, const rj_totals *t, const char *reason)
     key_u64(b, "calls", t->calls);
     key_u64(b, "dropped", t->dropped);
     key_u64(b, "in_flight", t->in_flight);
+    if (t->measure.shut_ns) {
+        const rj_measure none = {0};
+        key(b, "measured");
+        buf_printf(b, "%.4f", rj_measured_part(&none, &t->measure));
+        key_text(b, "budget", out_reached_word(t->measure.last_reached));
+    }
     key_text(b, "reason", reason);
     close_line(b);
 }
@@ -288,6 +301,17 @@ void out_json_entry(buf_t *b, const rj_entry *e)
     close_line(b);
 }
 
+/* What is absent has no bound. */
+static void put_budget(buf_t *b, const rj_budget *budget)
+{
+    key(b, "budget");
+    buf_u8(b, '{');
+    if (budget->share > 0) buf_printf(b, "\"time\":%.3f", budget->share);
+    if (budget->events) key_u64(b, "events", budget->events);
+    if (budget->bytes) key_u64(b, "bytes", budget->bytes);
+    buf_u8(b, '}');
+}
+
 void out_json_client(buf_t *b, const rj_client *c)
 {
     open_event(b, "client");
@@ -300,6 +324,10 @@ void out_json_client(buf_t *b, const rj_client *c)
     key_u64(b, "dropped", c->dropped);
     key_u64(b, "bytes", c->bytes);
     key_bool(b, "open", c->open);
+    key(b, "share");
+    buf_printf(b, "%.3f", c->share);
+    if (c->reached) key_text(b, "reached", out_reached_word(c->reached));
+    put_budget(b, &c->budget);
     close_line(b);
 }
 

@@ -71,12 +71,23 @@ void out_thrown(buf_t *b, const rj_call *c, size_t frames, const out_style *styl
 typedef struct out_rate {
     double seconds;         /* since `before` was taken */
     const rj_stats *before; /* may be NULL */
+    const rj_budget *budget;
 } out_rate;
-/* Calls a second of the row at `index`. */
+/* Calls a second of the row at `index`, while it was measured. */
 double out_stat_rate(const rj_stats *s, size_t index, const out_rate *rate);
 /* The table of `stat`, most time first; columns and rows bound it (0: no bound). Answers how many lines it has. */
 size_t out_stat_table(buf_t *b, const rj_stats *s, const out_rate *rate, unsigned columns, unsigned rows,
                       const out_style *style);
+
+/* "25 % of the threads' time, 64 MB"; "any" */
+void out_budget(buf_t *b, const rj_budget *budget);
+/* RJ_REACHED_* in words: "the budget of ... was reached"; in a word: "time". */
+void out_reached(buf_t *b, unsigned reached, const rj_budget *budget);
+const char *out_reached_word(unsigned reached);
+/* "measured 12 % of the time: the budget of ... was reached" */
+void out_measured(buf_t *b, double part, unsigned reached, const rj_budget *budget);
+/* Which part of the time the table was measured. */
+double out_stat_measured(const rj_stats *s, const out_rate *rate);
 
 /* The key of a row: a value, "(none)", "(other)". */
 void out_stat_key(buf_t *b, const rj_stat *s);
@@ -145,7 +156,8 @@ void out_json_thrown(buf_t *b, const rj_call *c);
 /* {"file":...,"line":...}, {} where it is not known */
 void out_json_place(buf_t *b, const rj_place *at);
 /* hist: with the histogram. */
-void out_json_stat(buf_t *b, const rj_stat *s, int32_t pid, uint64_t time, double calls_a_second, bool hist);
+void out_json_stat(buf_t *b, const rj_stats *all, size_t index, const out_rate *rate, int32_t pid, uint64_t time,
+                   bool hist);
 void out_json_end(buf_t *b, const rj_totals *t, const char *reason);
 void out_json_process(buf_t *b, const rj_process *p);
 void out_json_method(buf_t *b, const rj_method *m);

@@ -94,6 +94,12 @@ void out_method(buf_t *b, const char *method, size_t room)
     buf_free(&cell);
 }
 
+double out_stat_measured(const rj_stats *s, const out_rate *rate)
+{
+    const rj_measure none = {0};
+    return rj_measured_part(rate->before ? &rate->before->measure : &none, &s->measure);
+}
+
 double out_stat_rate(const rj_stats *s, size_t index, const out_rate *rate)
 {
     const rj_stat *now = &s->items[index];
@@ -105,7 +111,8 @@ double out_stat_rate(const rj_stats *s, size_t index, const out_rate *rate)
         before = was->calls;
         break;
     }
-    return rate->seconds > 0 && calls > before ? (double)(calls - before) / rate->seconds : 0;
+    const double seconds = rate->seconds * out_stat_measured(s, rate);
+    return seconds > 0 && calls > before ? (double)(calls - before) / seconds : 0;
 }
 
 void out_stat_key(buf_t *b, const rj_stat *s)
@@ -175,6 +182,17 @@ static void put_head(buf_t *b, unsigned columns, size_t keys, const out_style *s
     buf_printf(b, "METHOD%s\n", style->colour ? RESET : "");
 }
 
+/* Above the table, on one line: how much of the time it is about. */
+static void put_unmeasured(buf_t *b, double part, unsigned reached, const rj_budget *budget, unsigned columns,
+                           const out_style *style)
+{
+    buf_t cell = {0};
+    out_measured(&cell, part, reached, budget);
+    const size_t n = columns ? RJ_MIN(cell.n, (size_t)columns) : cell.n;
+    buf_printf(b, "%s%.*s%s\n", style->colour ? YELLOW : "", (int)n, buf_cstr(&cell), style->colour ? RESET : "");
+    buf_free(&cell);
+}
+
 const rj_stat **out_stat_order(const rj_stats *s)
 {
     const rj_stat **order = calloc(s->count + 1, sizeof *order);
@@ -203,10 +221,16 @@ size_t out_stat_table(buf_t *b, const rj_stats *s, const out_rate *rate, unsigne
 {
     const rj_stat **order = out_stat_order(s);
     if (!order) return 0;
+    const double measured = out_stat_measured(s, rate);
     size_t called = 0, lines = 1, keys = 0;
     for (; order[called]; called++)
         if (order[called]->keyed != RJ_ALL_CALLS) keys = RJ_MAX(keys, RJ_MAX(key_width(order[called]), sizeof "KEY"));
     keys = RJ_MIN(keys, (size_t)KEY_COLUMNS);
+    if (measured < 1) {
+        put_unmeasured(b, measured, s->measure.last_reached, rate->budget, columns, style);
+        lines++;
+        rows -= rows > 0;
+    }
     put_head(b, columns, keys, style);
     /* A line stays free for the cursor: a table that scrolls could not be refreshed in place. */
     size_t room = rows > 5 ? rows - 4 : 1, shown = rows && called + 3 > rows ? RJ_MIN(room, called) : called;

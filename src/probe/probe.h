@@ -300,6 +300,8 @@ bool probe_quiesce(void);
 uint64_t probe_sink_bytes(const probe_sink *s); /* memory that really exists */
 /* How many slots have ever had a thread: the others' counters need no look, which would give them memory. */
 uint32_t probe_slots(void);
+/* How many threads are inside one of the functions above for this sink, at this moment. */
+uint32_t probe_inside(const probe_sink *s);
 /* Gives the slots of threads that have ended back to the pool. */
 void probe_sweep(void);
 /*

@@ -147,6 +147,15 @@ void probe_turn_to(probe_thread *t, const probe_sink *s)
     t->sink = s;
 }
 
+uint32_t probe_inside(const probe_sink *s)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 1, end = probe_slots(); i < end; i++)
+        n += __atomic_load_n(&probe_pool[i].busy, __ATOMIC_RELAXED) &&
+             __atomic_load_n(&probe_pool[i].sink, __ATOMIC_RELAXED) == s;
+    return n;
+}
+
 void probe_turn_from(const probe_sink *s)
 {
     const uint32_t end = probe_slots();

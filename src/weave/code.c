@@ -81,6 +81,18 @@ uint32_t weave_ldc_address(weaver *w, uint64_t address)
     return put_i(w, CIL_LDC_I8, (int64_t)address);
 }
 
+uint32_t weave_ldc_i8(weaver *w, int64_t value)
+{
+    return put_i(w, CIL_LDC_I8, value);
+}
+
+uint32_t weave_ldc_r8(weaver *w, double value)
+{
+    int64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return put_i(w, CIL_LDC_R8, bits);
+}
+
 void weave_call(weaver *w, uint64_t address, weave_sig sig)
 {
     if (!w->sigs[sig]) w->sigs[sig] = weave_stand_alone(w, weave_sig_blob(sig));

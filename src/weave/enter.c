@@ -3,11 +3,15 @@
 void weave_enter_layer(weaver *w, uint32_t i)
 {
     const weave_layer *l = w->layers[i];
-    uint32_t closed = WEAVE_NONE;
+    uint32_t closed = WEAVE_NONE, fails = WEAVE_NONE;
     if (l->gate) {
         weave_ldc_address(w, l->gate);
         weave_put(w, CIL_LDIND_U1);
         closed = weave_put_branch(w, CIL_BRFALSE);
+    }
+    if (l->test_count) {
+        weave_tests(w, l);
+        fails = weave_put_branch(w, CIL_BRFALSE);
     }
     weave_ldc_address(w, l->probe);
     weave_call(w, l->calls.enter, WEAVE_SIG_ENTER);
@@ -33,6 +37,7 @@ void weave_enter_layer(weaver *w, uint32_t i)
     } else {
         weave_aim(w, dead);
     }
+    if (fails != WEAVE_NONE) weave_aim(w, fails);
     if (closed != WEAVE_NONE) weave_aim(w, closed);
 }
 

@@ -154,6 +154,8 @@ void weave_aim(weaver *w, uint32_t branch);        /* at what is written next */
 void weave_sourceless(weaver *w, uint32_t first);  /* marks what was written from `first` on, where that is anything */
 uint32_t weave_ldc_i4(weaver *w, int32_t value);
 uint32_t weave_ldc_address(weaver *w, uint64_t address);
+uint32_t weave_ldc_i8(weaver *w, int64_t value);
+uint32_t weave_ldc_r8(weaver *w, double value);
 uint32_t weave_ldarg(weaver *w, uint32_t index);
 uint32_t weave_ldarga(weaver *w, uint32_t index);
 uint32_t weave_ldloc(weaver *w, uint32_t local);
@@ -173,6 +175,7 @@ cil_token weave_locals_end(weaver *w, cil_token *header);
 
 /* The parts, in the order in which they are written. */
 void weave_values(weaver *w, uint32_t layer, bool at_leave); /* capture.c */
+void weave_tests(weaver *w, const weave_layer *l);           /* test.c: leaves 0 or 1 on the stack */
 void weave_bypass(weaver *w);                                /* enter.c */
 void weave_enter(weaver *w);                                 /* enter.c */
 void weave_enter_layer(weaver *w, uint32_t i);               /* enter.c */

@@ -6,7 +6,7 @@
  *
  *      [if every gate is closed: the original, as it was]    where weave_input.plain_most allows it
  *      tok_i = 0                                    for each layer
- *      if (*gate_i) {                               closed gate: one load and one branch
+ *      if (*gate_i [&& tests_i]) {                  closed gate: one load and one branch
  *          tok_i = enter_i(probe_i)                 0: nothing is recorded of this call
  *          if (tok_i) { store arguments; [tok_i = ready_i(tok_i)] }
  *      }
@@ -88,12 +88,40 @@ typedef struct weave_calls {
     uint64_t first, suspending, suspended, completing, completed, failed;
 } weave_calls;
 
+/*
+ * A step, in postfix order, of what must hold of primitive arguments (not by reference) for a call to be entered.
+ * Comparisons are exact: integers as the numbers they are, floats as doubles (nothing but NE holds of a NaN).
+ */
+typedef enum weave_test_kind {
+    WEAVE_TEST_EQ,
+    WEAVE_TEST_NE,
+    WEAVE_TEST_LT,
+    WEAVE_TEST_LE,
+    WEAVE_TEST_GT,
+    WEAVE_TEST_GE,
+    WEAVE_TEST_AND,
+    WEAVE_TEST_OR,
+    WEAVE_TEST_NOT
+} weave_test_kind;
+typedef struct weave_test {
+    weave_test_kind kind;
+    uint32_t index;      /* of the parameter as in the signature */
+    cil_element element; /* its own, or the enum's underlying one */
+    uint32_t zero;       /* no hole: layers are compared by their bytes */
+    union {
+        int64_t i; /* U8, U: the same bits, unsigned */
+        double f;  /* R4, R8 */
+    };
+} weave_test;
+
 typedef struct weave_layer {
     uint64_t gate;  /* address of a byte: nonzero is open; 0: no gate, always open */
     uint64_t probe; /* handed to enter */
     weave_calls calls;
     const weave_value *values;
     uint32_t value_count;
+    const weave_test *tests;
+    uint32_t test_count; /* 0: every call is entered */
     uint32_t site; /* 0: around the body; else 1 + the IL offset of the original's instruction that it stands before */
 } weave_layer;
 

@@ -68,3 +68,12 @@ void wire_close(buf_t *b, size_t mark)
     if (b->failed || mark < FIELD_HEAD || mark > b->n) return;
     patch_u32(b, mark - FIELD_HEAD + SIZE_IN_FIELD, b->n - mark);
 }
+
+void wire_put_budget(buf_t *b, const wire_budget *budget)
+{
+    const size_t group = wire_open(b, WIRE_T_BUDGET);
+    wire_u32(b, WIRE_T_SHARE, budget->share);
+    wire_u64(b, WIRE_T_EVENTS, budget->events);
+    wire_u64(b, WIRE_T_BYTES, budget->bytes);
+    wire_close(b, group);
+}

@@ -46,6 +46,18 @@ wire_reader wire_group(const wire_field *f)
     return (wire_reader){.p = f->p, .end = f->p + f->n};
 }
 
+bool wire_get_budget(const wire_field *f, wire_budget *out)
+{
+    wire_reader r = wire_group(f);
+    *out = (wire_budget){0};
+    for (wire_field w; wire_next(&r, &w);) {
+        if (w.tag == WIRE_T_SHARE) out->share = wire_get_u32(&w);
+        if (w.tag == WIRE_T_EVENTS) out->events = wire_get_u64(&w);
+        if (w.tag == WIRE_T_BYTES) out->bytes = wire_get_u64(&w);
+    }
+    return !r.bad;
+}
+
 bool wire_header_check(const wire_header *h, uint32_t most, err_t *e)
 {
     if (h->version < WIRE_VERSION_LEAST)

@@ -182,6 +182,11 @@ typedef enum wire_tag {
     WIRE_T_SIDE_NOTE,    /* text, in PROBES: what calls TRACE does not follow, in words */
     WIRE_T_BY,           /* text, INSTRUMENT with STAT: what calls are told apart by */
     WIRE_T_KEY,          /* group, in a PROBE: NAME, TYPE_NAME, ELEMENT of its keys; of an enum MEMBER* */
+    WIRE_T_BUDGET,  /* group, GATE and CLIENT: what the connection's probes may cost. SHARE, EVENTS, BYTES; absent: any
+                       amount. An older agent keeps none: wire_memory.governed tells. */
+    WIRE_T_SHARE,   /* u32, in thousandths: of the time of the process's threads. CLIENT: what the probes took */
+    WIRE_T_EVENTS,  /* u64, a second */
+    WIRE_T_REACHED, /* u32 wire_reached bits, CLIENT: why its gates are closed */
 } wire_tag;
 
 typedef enum wire_verb { WIRE_WATCH = 1, WIRE_STAT, WIRE_STACK, WIRE_TRACE, WIRE_THROWS, WIRE_LINE } wire_verb;
@@ -197,6 +202,8 @@ enum wire_want {
     /* INSTRUMENT with STACK: of constructors, where the object is of just their type: not for its part of another. */
     WIRE_WANT_NEW = 256,
 };
+/* A budget that was reached: the gates stay closed up to the end of the interval, or for as long as it lasts. */
+enum wire_reached { WIRE_REACHED_TIME = 1, WIRE_REACHED_EVENTS = 2, WIRE_REACHED_BYTES = 4, WIRE_REACHED_MEMORY = 8 };
 typedef enum wire_how { WIRE_PRIMITIVE = 1, WIRE_OBJECT, WIRE_TYPED, WIRE_SPAN } wire_how;
 typedef enum wire_type_kind {
     WIRE_CLASS = 1,
@@ -241,6 +248,14 @@ uint64_t wire_get_u64(const wire_field *f);
 char *wire_get_text(arena *a,
                     const wire_field *f); /* NUL-terminated copy; control characters stay; NULL where memory ran out */
 wire_reader wire_group(const wire_field *f);
+/* WIRE_T_BUDGET. 0: any amount. */
+typedef struct wire_budget {
+    uint32_t share;  /* of the time of the process's threads, in thousandths */
+    uint64_t events; /* a second */
+    uint64_t bytes;  /* of shared memory */
+} wire_budget;
+void wire_put_budget(buf_t *b, const wire_budget *budget);
+bool wire_get_budget(const wire_field *f, wire_budget *out); /* false: malformed */
 bool wire_header_check(const wire_header *h, uint32_t most, err_t *e);
 
 /* ---- shared memory ---------------------------------------------------------------------------------------------- */
@@ -276,6 +291,12 @@ typedef struct wire_memory {
     uint64_t no_slot; /* events that were lost because no thread slot was free */
     uint64_t keys_at; /* of a stat by key, else 0: an agent that knows of none leaves it so */
     uint32_t key_places, keys_used;
+    /* The governor's, written at each look (some milliseconds apart). An older agent leaves them 0. */
+    uint32_t governed;         /* it keeps the connection's budget */
+    uint32_t reached;          /* wire_reached bits: why the gates are closed now; 0: they are as the client wants */
+    uint32_t last_reached;     /* the same of the last time that they were */
+    uint32_t share;            /* of the last second, in thousandths: what the probes took of the threads' time */
+    uint64_t open_ns, shut_ns; /* how long the gates have been open, and closed by the governor */
 } wire_memory;
 
 typedef struct wire_slot {

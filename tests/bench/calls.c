@@ -55,6 +55,7 @@ enum {
     RESULT,
     STAT,
     STACK,
+    CLOSED_INTS,
     REJECTED,
     TRACE,
     OUTSIDE,
@@ -118,6 +119,12 @@ static const table EMPTY = {
                            .want = RJ_WANT_RESULT},
                [STAT] = {.body = NONE, .key = "stat", .what = "stat", .verb = RJ_STAT},
                [STACK] = {.body = NONE, .key = "stack", .what = "stack", .verb = RJ_STACK, .bytes = 560},
+               [CLOSED_INTS] = {.body = INTS,
+                                .key = "closed-ints",
+                                .what = "gate closed, two int arguments",
+                                .verb = RJ_WATCH,
+                                .want = RJ_WANT_ARGS,
+                                .closed = true},
                [REJECTED] = {.body = INTS,
                              .key = "rejected",
                              .what = "watch, the condition rejects",
@@ -400,6 +407,8 @@ static void print_targets(const table *t)
     print_figure(&(figure){.key = "rdtsc", .what = "two rdtsc alone", .unit = "ns", .of = &t->rdtsc});
     print_over("over-closed", "gate closed, over bare", &t->probed[CLOSED].ns, bare, 1);
     print_over("over-closed-again", "gate closed after use, over bare", &t->probed[CLOSED_AGAIN].ns, bare, 1);
+    print_over("over-rejected", "a condition on an int that rejects, over the gate closed", &t->probed[REJECTED].ns,
+               &t->probed[CLOSED_INTS].ns, 2);
     print_over("over-trace", "trace, a call below the root, over bare", &t->probed[TRACE].ns, bare, 40);
     print_over("over-rdtsc", "enter and leave, over bare and two rdtsc", &over, &t->rdtsc, 5);
     print_figure(&(figure){.key = "events",

@@ -22,6 +22,22 @@ static uint32_t plan_all(arena *a, uint32_t rid, weave_value *v)
     return n;
 }
 
+/* A test for each primitive argument, and what combines them. */
+static uint32_t test_all(const weave_value *v, uint32_t count, uint8_t choice, weave_test *t)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (v[i].what != WEAVE_ARGUMENT || v[i].how != WEAVE_PRIMITIVE) continue;
+        t[n] = (weave_test){.kind = (weave_test_kind)((choice + i) % (WEAVE_TEST_GE + 1u)),
+                            .index = v[i].index,
+                            .element = v[i].element,
+                            .i = 7};
+        if (n++) t[n++] = (weave_test){.kind = choice & 64 ? WEAVE_TEST_OR : WEAVE_TEST_AND};
+        if (choice & 32) t[n++] = (weave_test){.kind = WEAVE_TEST_NOT};
+    }
+    return n;
+}
+
 /* A bit of `choice` for each function: layers with and without protected regions, with and without captures. */
 static weave_calls calls_of(uint8_t choice)
 {
@@ -61,6 +77,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         {.gate = 1, .probe = 2, .calls = calls_of(data[1]), .values = values, .value_count = plan_all(&a, rid, values)},
         {.probe = 3, .calls = site ? place : calls_of(data[2]), .site = site},
     };
+    weave_test tests[3 * MOST_VALUES] = {0};
+    layers[0].tests = tests;
+    if (data[2] & 2) layers[0].test_count = test_all(values, layers[0].value_count, data[2], tests);
     weave_input in = {
         .image = fixture_image(),
         .method_rid = rid,

@@ -55,7 +55,7 @@ app call Work.Add 1 2
 ok 'the program goes on' equal "$answer" 'ok Work.Add 3'
 
 # Killed while thousands of calls a second are on their way, and another client looks at the same method.
-begin other stat "$pid" Target.Work.Add --json --interval 60
+begin other stat "$pid" Target.Work.Add --json --interval 60 --budget off
 begin victim watch "$pid" Target.Work.Add --json
 app loop Work.SpinAdd 2
 kill -KILL "${job[victim]}"

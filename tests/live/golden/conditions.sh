@@ -39,6 +39,17 @@ holds Values.UInt64 'value == 18446744073709551615' 1 '[18446744073709551615]'
 holds Values.Int64 'value < -9223372036854775807' -1 '[-9223372036854775808]'
 holds Values.Double 'value > 0.5' 0.5 '[0.75]' NaN '[Infinity]'
 holds Values.Double 'value == 0.1' '[0.1]' 0.2
+holds Values.Double 'value <= 0.5' '[0.5]' 0.75 NaN '[-Infinity]'
+holds Values.Double 'value >= 0.5' '[0.5]' 0.25 NaN '[Infinity]'
+holds Values.Double 'value < 0.5' 0.5 '[0.25]' NaN '[-Infinity]'
+holds Values.Double 'value != 0.5' 0.5 '[0.75]' '[NaN]'
+holds Values.Double '!(value < 0.5)' '[0.5]' 0.25 '[NaN]'
+holds Values.UInt64 'value > 9223372036854775807' 9223372036854775807 '[9223372036854775808]' 1
+holds Values.UInt64 'value <= 9223372036854775808' '[9223372036854775807]' '[9223372036854775808]' 9223372036854775809 '[0]'
+holds Values.UInt64 'value > -1' '[0]' '[18446744073709551615]'
+holds Values.Int64 'value < 9223372036854775808' '[9223372036854775807]' '[-1]'
+holds Values.UInt16 'value >= 32768' 32767 '[65535]'
+holds Values.Int16 'value >= -1' -2 '[-1]' '[32767]'
 holds Values.Single 'value <= 1.5' '[1.5]' 1.6
 holds Values.Decimal 'value > 12.5' 12.5 12.49 '[12.51]' -13 '[79228162514264337593543950335]' 0.0000000000000000000000000001
 holds Values.Decimal 'value == 0.1' '[0.1]' '[0.10]' 0.11 '-0.1'

@@ -50,7 +50,7 @@ everything() {
 }
 
 booked >"$work/before"
-begin cold stat "$pid" 'Target.*' --json --interval 600
+begin cold stat "$pid" 'Target.*' --json --interval 600 --budget off
 everything 2
 compare 'every scenario, cold' cold 180
 
@@ -59,13 +59,13 @@ for name in Work.SpinAdd Work.SpinAlwaysInlined Work.SpinNeverInlined; do app ca
 everything 40
 app settle 200
 booked >"$work/before"
-begin hot stat "$pid" 'Target.*' --json --interval 600
+begin hot stat "$pid" 'Target.*' --json --interval 600 --budget off
 everything 3
 for name in Work.SpinAdd Work.SpinAlwaysInlined Work.SpinNeverInlined; do app call "$name" x20; done
 compare 'every scenario, hot' hot 180
 
 booked >"$work/before"
-begin threads stat "$pid" 'Target.*' --json --interval 600
+begin threads stat "$pid" 'Target.*' --json --interval 600 --budget off
 for scenario in Work.SpinAdd 'Generics.Functions.Identity int' 'Generics.Functions.Identity string' 'Flow.Catch' \
     'Sequences.AddAsync' 'Sequences.CountTo' 'Work.Descend' 'Values.Overloaded generic'; do
     app begin "$scenario" x50

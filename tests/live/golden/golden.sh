@@ -129,6 +129,7 @@ normalised() {
         -e '/[0-9] threads were not looked at, to spare the process/d' \
         -e 's/"calls_per_s":[0-9.]+/"calls_per_s":RATE/g' \
         -e 's/"bytes":[1-9][0-9]*/"bytes":BYTES/g; s/"(inliners|metadata)":[0-9]+/"\1":N/g' \
+        -e 's/"share":[0-9.]+/"share":SHARE/g; s/ +[0-9.]+%  25%,1M\/s,256MB /  SHARE  BUDGET/' \
         -e 's/ +[0-9.]+[KMG]?B\b/ SIZE/g; s/, of these SIZE for added metadata//' \
         -e 's/  [0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}  /  TIME  /g' \
         -e "s/\\b${version:-not known}\\b/VERSION/g" \

@@ -69,7 +69,7 @@ start
 
 # ---- the list ----
 
-open 80x24 "$pid" Target.Work.Callee Target.Work.CallerOne Target.Flow.ThrowCoded Target.Values.String --interval 0.1
+open 80x24 "$pid" Target.Work.Callee Target.Work.CallerOne Target.Flow.ThrowCoded Target.Values.String --interval 0.1 --budget off
 shows 'the methods are there' '^4 methods, 0 refused, 0 dropped  by time$'
 app call Flow.ThrowCoded 7 x5
 app call Work.CallerOne x40
@@ -275,6 +275,15 @@ open 80x24 LC_ALL=C "$pid" Target.Work.Add
 shows 'another locale: UTF-8 all the same' 'TIME%▾  METHOD$'
 keys q
 closed 'another locale' 0
+
+open 80x24 "$pid" Target.Work.Callee --interval 0.5 --budget 0.1%
+shows 'a budget: it is there' '^1 method, 0 refused, 0 dropped  by time$'
+app loop Work.CallerOne 1
+shows 'a budget is reached: which part was measured' '^1 method, 0 refused, 0 dropped, measured [0-9]+ %  by time$'
+shows 'a budget is reached: it is told' "^the budget of 0.1 % of the threads' time was reached"
+app stop
+keys q
+closed 'a budget' 0
 
 begin other watch "$pid" Target.Work.Length
 open 80x24 "$pid" Target.Work.Add

@@ -154,9 +154,9 @@ END
 
 # ---- several threads, and several clients ----
 
-begin one trace "$pid" Target.Work.CallerTwo --json
-begin two trace "$pid" Target.Work.CallerTwo Target.Work.Callee --json
-begin three watch "$pid" Target.Work.Callee --json
+begin one trace "$pid" Target.Work.CallerTwo --json --budget off
+begin two trace "$pid" Target.Work.CallerTwo Target.Work.Callee --json --budget off
+begin three watch "$pid" Target.Work.Callee --json --budget off
 app counts
 before=$(calls Target.Work.CallerTwo)
 app loop Work.CallerTwo 4

@@ -245,9 +245,9 @@ STATE        CODE               BYTES  CLIENTS  METHOD
 active       tier-0 SIZE  FIRST,SECOND    Target.Work.Callee(int)
 requested    not compiled SIZE  FIRST       Target.Work.Length(string)
 
-CLIENT       PID  SINCE         GATES       EVENTS   DROPPED    BYTES  NAME
-    FIRST WATCHING  TIME  open             1         0 SIZE  rejit watch (USER)
-    SECOND COUNTING  TIME  open             0         0 SIZE  rejit stat (USER)
+CLIENT       PID  SINCE         GATES       EVENTS   DROPPED    BYTES    TIME  BUDGET          NAME
+    FIRST WATCHING  TIME  open             1         0 SIZE  SHARE  BUDGET rejit watch (USER)
+    SECOND COUNTING  TIME  open             0         0 SIZE  SHARE  BUDGET rejit stat (USER)
 
 the agent holds SIZE
 EOF
@@ -258,8 +258,8 @@ sed -E 's/"version":[0-9]+/"version":VERSION/; s/"user":"[^"]+"/"user":USER/' "$
 sort >"$work/sorted" <<'EOF'
 {"event":"method","method":"Target.Work.Callee(int)","module":"Target.dll","state":"active","code":"tier-0","bytes":BYTES,"version":VERSION,"clients":[FIRST,SECOND]}
 {"event":"method","method":"Target.Work.Length(string)","module":"Target.dll","state":"requested","code":"not compiled","bytes":BYTES,"version":VERSION,"clients":[FIRST]}
-{"event":"client","id":FIRST,"pid": WATCHING,"name":"rejit watch","user":USER,"since":TIME,"events":1,"dropped":0,"bytes":BYTES,"open":true}
-{"event":"client","id":SECOND,"pid": COUNTING,"name":"rejit stat","user":USER,"since":TIME,"events":0,"dropped":0,"bytes":BYTES,"open":true}
+{"event":"client","id":FIRST,"pid": WATCHING,"name":"rejit watch","user":USER,"since":TIME,"events":1,"dropped":0,"bytes":BYTES,"open":true,"share":SHARE,"budget":{"time":0.250,"events":1000000,"bytes":BYTES}}
+{"event":"client","id":SECOND,"pid": COUNTING,"name":"rejit stat","user":USER,"since":TIME,"events":0,"dropped":0,"bytes":BYTES,"open":true,"share":SHARE,"budget":{"time":0.250,"events":1000000,"bytes":BYTES}}
 {"event":"agent","bytes":BYTES,"inliners":N,"metadata":N,"returned":0}
 EOF
 same 'list --json' <"$work/sorted"

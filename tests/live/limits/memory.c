@@ -100,7 +100,7 @@ static void test_edits(void **state)
 static void test_stock_edits(void **state)
 {
     (void)state;
-    unsigned n = turns(5000);
+    unsigned n = turns(2500);
     assert_true(edits(true, n) > (int64_t)n * 1050); /* over 10 MB for 10,000 */
 }
 
@@ -142,8 +142,8 @@ static void test_generic_methods(void **state)
     app a;
     int64_t before = 0;
     start(&a, false);
-    for (unsigned i = 0; i < WARM + turns(1000); i++) {
-        if (i == WARM) before = settled_memory(&a);
+    for (unsigned i = 0; i < WARM / 2 + turns(500); i++) {
+        if (i == WARM / 2) before = settled_memory(&a);
         look_at(&l, &a, i % 2 ? RJ_STAT : RJ_WATCH, i % 2 ? 0 : RJ_WANT_ARGS, 0, "Target.Generics.*");
         app_ok(&a, "call Generics.Functions.Identity string");
         if (i % 2) {
@@ -156,7 +156,7 @@ static void test_generic_methods(void **state)
     }
     int64_t grown = settled_memory(&a) - before;
     assert_int_equal(app_end(&a), 0);
-    print_message("%u times on generic methods: %lld KB\n", turns(1000), (long long)grown / 1024);
+    print_message("%u times on generic methods: %lld KB\n", turns(500), (long long)grown / 1024);
     assert_true(grown < 1 << 20);
 }
 

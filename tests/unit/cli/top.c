@@ -271,7 +271,7 @@ static void the_top_tells_what_is_shown(void **state)
     (void)state;
     buf_t b = {0};
     top_model *m = begin();
-    top_about a = {.pid = 42, .program = "Shop", .runtime = "10.0.12", .up_s = 7980, .refused = 3};
+    top_about a = {.pid = 42, .program = "Shop", .runtime = "10.0.12", .up_s = 7980, .refused = 3, .measured = 1};
     top_put_program(&b, &a, &plain);
     assert_string_equal(buf_cstr(&b), "Shop  pid 42  up 2h13m  .NET 10.0.12");
     b.n = 0;
@@ -284,11 +284,13 @@ static void the_top_tells_what_is_shown(void **state)
     b.n = 0;
     a.paused = true;
     a.dropped = 1234;
+    a.measured = 0.623;
     filter_by(m, "cart");
     top_model_reverse(m);
     top_put_state(&b, &a, m, &plain);
-    assert_string_equal(buf_cstr(&b),
-                        "PAUSED  3 methods, 3 refused, 1,234 dropped  by time, reversed  filter: cart (1)");
+    assert_string_equal(
+        buf_cstr(&b),
+        "PAUSED  3 methods, 3 refused, 1,234 dropped, measured 62 %  by time, reversed  filter: cart (1)");
     buf_free(&b);
     top_model_free(m);
 }

@@ -455,35 +455,6 @@ static void too_many_methods_are_named_and_none_is_changed(void **state)
     eng_client_end(g, c);
 }
 
-static void conditions_are_checked_against_each_method(void **state)
-{
-    (void)state;
-    eng_client *c = client(1);
-    assert_false(ask(c, (eng_request){.condition = "count >"}, "Enumerable.Range(int,int)"));
-    assert_int_equal(error.code, ERR_USAGE);
-    assert_non_null(strstr(error.text, "condition 'count >'"));
-    assert_false(ask(c, (eng_request){.condition = "count == 'x'"}, "Enumerable.Range(int,int)"));
-    assert_int_equal(error.code, ERR_USAGE);
-    assert_false(ask(c, (eng_request){.condition = "nobody > 1"}, "Enumerable.Range(int,int)"));
-    assert_int_equal(error.code, ERR_USAGE);
-    assert_non_null(strstr(error.text, "start")); /* names what is there */
-    assert_int_equal(rt.rejit_calls, 0);
-    assert_int_equal(g->wishes, 0);
-    assert_true(ask(c, (eng_request){.condition = "count > 3 && start != 0"}, "Enumerable.Range(int,int)"));
-    assert_int_equal(result.probes.n, 1);
-    const eng_method *m = entry(LINQ, fake_token(&rt.modules[LINQ], "System.Linq.Enumerable.Range(int,int)"));
-    const probe *p = m->layers.v[0].probe;
-    assert_int_equal(p->op_count, 3);
-    assert_int_equal(p->ops[0].i, 3);
-    assert_int_equal(p->ops[2].kind, PROBE_OP_AND);
-    assert_int_equal(result.probes.v[0].value_count, 2);
-    assert_true(result.probes.v[0].values[0].hidden); /* read for the condition, not shown */
-    assert_true(ask(c, (eng_request){.condition = "count > 3"}, "Enumerable.Range*")); /* fits some of them */
-    assert_true(result.probes.n >= 1);
-    eng_client_end(g, c);
-    assert_int_equal(fake_changed(&rt), 0);
-}
-
 /* ---- what the runtime refuses ---- */
 
 static void a_request_that_the_runtime_refuses_leaves_everything_as_it_was(void **state)
@@ -969,7 +940,6 @@ int main(int argc, char **argv)
         T(nothing_that_matches_brings_the_nearest_names),
         T(patterns_that_make_no_sense_change_nothing),
         T(too_many_methods_are_named_and_none_is_changed),
-        T(conditions_are_checked_against_each_method),
         T(a_request_that_the_runtime_refuses_leaves_everything_as_it_was),
         T(many_methods_are_asked_for_in_portions),
         T(progress_is_told_to_who_asked_and_to_nobody_later),

@@ -208,32 +208,44 @@ static void the_other_lines(void **state)
     assert_string_equal(buf_cstr(&b),
                         "{\"event\":\"refused\",\"method\":\"A.C()\",\"module\":\"A.dll\",\"reason\":\"no\"}\n");
     b.n = 0;
-    out_json_end(&b, &(rj_totals){5, 2, 1}, "duration");
+    rj_totals totals = {.calls = 5, .dropped = 2, .in_flight = 1};
+    out_json_end(&b, &totals, "duration");
     assert_string_equal(buf_cstr(&b),
                         "{\"event\":\"end\",\"calls\":5,\"dropped\":2,\"in_flight\":1,\"reason\":\"duration\"}\n");
     b.n = 0;
-    out_json_stat(&b,
-                  &(rj_stat){.method = "A.B()",
-                             .module = "A.dll",
-                             .calls = 10,
-                             .errors = 1,
-                             .mean = 5,
-                             .p50 = 4,
-                             .p90 = 6,
-                             .p99 = 7,
-                             .max = 8},
-                  42, 1000, 3.25, false);
+    totals.measure = (rj_measure){.open_ns = 1000, .shut_ns = 3000, .last_reached = RJ_REACHED_EVENTS};
+    out_json_end(&b, &totals, "count");
+    assert_string_equal(buf_cstr(&b),
+                        "{\"event\":\"end\",\"calls\":5,\"dropped\":2,\"in_flight\":1,\"measured\":0.2500,"
+                        "\"budget\":\"events\",\"reason\":\"count\"}\n");
+    b.n = 0;
+    rj_stat row = {.method = "A.B()",
+                   .module = "A.dll",
+                   .calls = 10,
+                   .errors = 1,
+                   .mean = 5,
+                   .p50 = 4,
+                   .p90 = 6,
+                   .p99 = 7,
+                   .max = 8};
+    rj_stats all = {.items = &row, .count = 1, .measure = {.open_ns = 10}};
+    const out_rate rate = {.seconds = 3.1};
+    out_json_stat(&b, &all, 0, &rate, 42, 1000, false);
     assert_string_equal(
         buf_cstr(&b),
         "{\"event\":\"stat\",\"time\":1000,\"pid\":42,\"method\":\"A.B()\",\"module\":\"A.dll\",\"calls\":10,"
         "\"calls_per_s\":3.2,\"errors\":1,\"mean_ns\":5,\"p50_ns\":4,\"p90_ns\":6,\"p99_ns\":7,\"max_ns\":8}\n");
     b.n = 0;
     static const rj_bucket buckets[] = {{16, 18, 3}, {64, 72, 1}};
-    out_json_stat(&b, &(rj_stat){.method = "", .module = "", .buckets = buckets, .bucket_count = 2}, 42, 1000, 0, true);
+    row = (rj_stat){.method = "", .module = "", .buckets = buckets, .bucket_count = 2};
+    out_json_stat(&b, &all, 0, &rate, 42, 1000, true);
     assert_non_null(strstr(buf_cstr(&b), ",\"max_ns\":0,\"histogram\":[[16,18,3],[64,72,1]]}\n"));
     b.n = 0;
-    out_json_stat(&b, &(rj_stat){.method = "", .module = ""}, 42, 1000, 0, true);
-    assert_non_null(strstr(buf_cstr(&b), ",\"histogram\":[]}\n"));
+    row = (rj_stat){.method = "", .module = "", .calls = 10};
+    all.measure.shut_ns = 30; /* a quarter of the time: calls a second are those of that quarter */
+    out_json_stat(&b, &all, 0, &rate, 42, 1000, true);
+    assert_non_null(strstr(buf_cstr(&b), ",\"calls_per_s\":12.9,"));
+    assert_non_null(strstr(buf_cstr(&b), ",\"measured\":0.2500,\"histogram\":[]}\n"));
     b.n = 0;
     out_json_news(&b, &(rj_news){.kind = RJ_NOTICE_GATES, .text = "too many", .open = false});
     out_json_news(&b, &(rj_news){.kind = RJ_NOTICE_PROBES, .text = "", .count = 2});

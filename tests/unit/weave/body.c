@@ -3,6 +3,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -73,6 +74,70 @@ static void whole_shape(void **state)
           "try 25-30 filter 30-39-41\n"
           "try 25-41 fault 41-47\n");
     case_free(&c);
+}
+
+/* What is turned away is not entered: nothing but its gate and its tests run. */
+static void tests_before_the_call(void **state)
+{
+    (void)state;
+    static const weave_test tests[] = {
+        {.kind = WEAVE_TEST_GT, .index = 1, .element = CIL_E_U1, .i = 7},
+        {.kind = WEAVE_TEST_LE, .index = 2, .element = CIL_E_R8, .f = 0.5},
+        {.kind = WEAVE_TEST_OR},
+        {.kind = WEAVE_TEST_NOT},
+    };
+    case_t c = {0};
+    BODY(&c, 1, OP(LDARG_1), OP(RET));
+    weave_layer *l = add_layer(&c, (weave_calls){.enter = ENTER, .leave = LEAVE}, GATE);
+    l->tests = tests;
+    l->test_count = RJ_COUNT(tests);
+    check(&c, M_TEXT,
+          "locals <07 02 18 0e>\n"
+          "ldc.i4.0; stloc.0; ldc.i8 16; ldind.u1; brfalse.s 23; ldarg.2; conv.u8; ldc.i8 7; cgt; ldarg.3; conv.r8; "
+          "ldc.r8 4602678819172646912; cgt.un; ldc.i4.0; ceq; or; ldc.i4.0; ceq; brfalse.s 23; ldc.i8 32; call enter; "
+          "stloc.0; 23: ldarg.1; stloc.1; leave.s 26; 26: ldloc.0; brfalse.s 31; ldloc.0; call leave; 31: ldloc.1; "
+          "ret\n");
+    case_free(&c);
+}
+
+/* Integers as the numbers they are; of floats nothing but "not equal" holds of a NaN. */
+static void every_comparison(void **state)
+{
+    (void)state;
+    static const struct {
+        weave_test_kind kind;
+        const char *with_signed, *with_unsigned, *with_float;
+    } cases[] = {
+        {WEAVE_TEST_EQ, "ceq;", "ceq;", "ceq;"},
+        {WEAVE_TEST_NE, "ceq; ldc.i4.0; ceq;", "ceq; ldc.i4.0; ceq;", "ceq; ldc.i4.0; ceq;"},
+        {WEAVE_TEST_LT, "clt;", "clt.un;", "clt;"},
+        {WEAVE_TEST_LE, "cgt; ldc.i4.0; ceq;", "cgt.un; ldc.i4.0; ceq;", "cgt.un; ldc.i4.0; ceq;"},
+        {WEAVE_TEST_GT, "cgt;", "cgt.un;", "cgt;"},
+        {WEAVE_TEST_GE, "clt; ldc.i4.0; ceq;", "clt.un; ldc.i4.0; ceq;", "clt.un; ldc.i4.0; ceq;"},
+    };
+    for (size_t i = 0; i < RJ_COUNT(cases); i++)
+        for (unsigned of = 0; of < 3; of++) {
+            case_t c = {0};
+            const weave_test test = {.kind = cases[i].kind,
+                                     .index = of == 2 ? 2 : 0,
+                                     .element = of == 0   ? CIL_E_I8
+                                                : of == 1 ? CIL_E_U8
+                                                          : CIL_E_R8};
+            if (of == 2) {
+                BODY(&c, 1, OP(LDARG_1), OP(RET));
+            } else {
+                BODY(&c, 1, OP(LDARG_0), OP(RET));
+            }
+            weave_layer *l = add_layer(&c, PAIR, 0);
+            l->tests = &test;
+            l->test_count = 1;
+            assert_true(case_weave(&c, of == 2 ? M_TEXT : M_LONG));
+            const char *want = of == 0 ? cases[i].with_signed : of == 1 ? cases[i].with_unsigned : cases[i].with_float;
+            char with[64];
+            snprintf(with, sizeof with, " %s brfalse.s ", want);
+            if (!strstr(case_text(&c), with)) fail_msg("%s is not in %s", with, case_text(&c));
+            case_free(&c);
+        }
 }
 
 /* Told where `this` is kept, once it is known that the call is recorded. */
@@ -682,6 +747,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parts_have_owners),
         cmocka_unit_test(whole_shape),
+        cmocka_unit_test(tests_before_the_call),
+        cmocka_unit_test(every_comparison),
         cmocka_unit_test(where_this_is_kept),
         cmocka_unit_test(a_place_in_a_loop),
         cmocka_unit_test(a_place_above_the_stack),

@@ -18,7 +18,8 @@ static void layouts_stay(void **state)
     assert_int_equal(offsetof(wire_slot, tail), 64);
     assert_int_equal(sizeof(wire_stat), 32 + 8 * WIRE_BUCKETS);
     assert_int_equal(offsetof(wire_memory, epoch_ticks), 72);
-    assert_int_equal(sizeof(wire_memory), 120);
+    assert_int_equal(sizeof(wire_memory), 152);
+    assert_int_equal(offsetof(wire_memory, governed), 120); /* the same */
     assert_int_equal(offsetof(wire_memory, keys_at), 104); /* an older agent knows of none, and leaves zeros there */
     assert_int_equal(offsetof(wire_key, bytes), 24);
     assert_int_equal(sizeof(wire_key) % 8, 0);
