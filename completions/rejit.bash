@@ -22,7 +22,7 @@ _rejit_positionals() {
 }
 
 _rejit() {
-    local verbs="ps run attach find il asm watch stat stack new trace throws line list revert doctor help"
+    local verbs="ps run attach find il asm watch stat top stack new trace throws line list revert doctor help"
     local shown="--no-args --return --this --throws --slow --depth --sync --reveal"
     local streams="--if --count --duration --budget --max-methods --json"
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} verb=${COMP_WORDS[1]:-} i
@@ -64,6 +64,7 @@ _rejit() {
             run) options+=" --watch --children --output $shown $streams --" ;;
             watch) options+=" $shown $streams" ;;
             stat) options+=" --interval --by --hist --reveal --sync $streams" ;;
+            top) options+=" --interval --async --sync --deep --if --budget --pdb --no-lines --max-methods" ;;
             stack | new) options+=" --async --pdb --no-lines $streams" ;;
             throws) options+=" --type --frames --pdb --no-lines --count --duration --budget --json" ;;
             trace) options+=" --deep --into --min --throws $streams" ;;
@@ -84,7 +85,7 @@ _rejit() {
                 mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$current")
             fi
             ;;
-        attach | find | il | asm | watch | stat | stack | trace | throws | line | list | revert | doctor)
+        attach | find | il | asm | watch | stat | top | stack | trace | throws | line | list | revert | doctor)
             if (($(_rejit_positionals) == 0)); then
                 mapfile -t COMPREPLY < <(compgen -W "$(_rejit_processes "${COMP_WORDS[0]}")" -- "$current")
             fi

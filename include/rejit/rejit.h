@@ -411,6 +411,13 @@ RJ_API bool rj_instrument(rj_session *s, const rj_request *request, rj_probes *o
 
 /* Opens or closes all gates of the session; any call that begins after an open returned is seen. */
 RJ_API bool rj_gate(rj_session *s, bool open, rj_error *e);
+/*
+ * Some probes of the session (rj_stat.probe, rj_call.probe): what is switched off stays so, whatever rj_gate does,
+ * until it is switched on again. RJ_USAGE where the agent in the process is of a version that cannot.
+ */
+RJ_API bool rj_gate_probes(rj_session *s, const uint32_t *probes, size_t count, bool open, rj_error *e);
+/* Takes some probes out of the process; the others of the session stay. Their statistics stay as they are. */
+RJ_API bool rj_remove_probes(rj_session *s, const uint32_t *probes, size_t count, rj_error *e);
 /* Closes the gates, delivers what is left (h may be NULL), and reverts. The session can be closed or asked for its
  * totals after that. */
 struct rj_handlers;

@@ -21,6 +21,8 @@ typedef struct fields {
     uint32_t into_count, into_cap;
     eng_place *places;
     uint32_t place_count, place_cap;
+    uint32_t *ids;
+    uint32_t id_count, id_cap;
     uint32_t version, pid, most, verb, want, depth, open, all, levels;
     uint64_t slow_ns;
     char *name, *user, *condition, *by, *text;
@@ -89,6 +91,10 @@ static bool take_field(fields *f, const wire_field *w)
         if (!extend(&f->memory, &f->addresses, f->address_count, &f->address_cap, sizeof *f->addresses)) return false;
         f->addresses[f->address_count++] = wire_get_u64(w);
         return true;
+    case WIRE_T_ID:
+        if (!extend(&f->memory, &f->ids, f->id_count, &f->id_cap, sizeof *f->ids)) return false;
+        f->ids[f->id_count++] = wire_get_u32(w);
+        return true;
     case WIRE_T_VERSION: f->version = wire_get_u32(w); return true;
     case WIRE_T_PID: f->pid = wire_get_u32(w); return true;
     case WIRE_T_MAX: f->most = wire_get_u32(w); return true;
@@ -146,6 +152,14 @@ static void reply_ok(session *s, uint32_t request, uint64_t count)
 }
 
 /* ---- requests ---- */
+
+static void reply_done(session *s, uint32_t request, bool ok, const err_t *e)
+{
+    if (ok)
+        reply_ok(s, request, 0);
+    else
+        reply_error(s, request, e, NULL, 0);
+}
 
 static void do_hello(control *c, session *s, const wire_header *h, const fields *f)
 {
@@ -509,11 +523,13 @@ static void dispatch(control *c, session *s, const wire_header *h, fields *f)
         if (s->open) session_tell_types(c, s);
         reply_ok(s, h->request, 0);
         return;
-    case WIRE_UNINSTRUMENT:
-        if (eng_uninstrument(c->g, s->client, &e))
-            reply_ok(s, h->request, 0);
-        else
-            reply_error(s, h->request, &e, NULL, 0);
+    case WIRE_GATE_PROBES:
+        eng_gate_probes(c->g, s->client, f->ids, f->id_count, f->open != 0);
+        reply_ok(s, h->request, 0);
+        return;
+    case WIRE_UNINSTRUMENT: reply_done(s, h->request, eng_uninstrument(c->g, s->client, &e), &e); return;
+    case WIRE_REMOVE_PROBES:
+        reply_done(s, h->request, eng_remove_probes(c->g, s->client, f->ids, f->id_count, &e), &e);
         return;
     case WIRE_TYPES:
     case WIRE_MODULES:

@@ -18,6 +18,7 @@ typedef enum verb_id {
     VERB_ASM,
     VERB_WATCH,
     VERB_STAT,
+    VERB_TOP,
     VERB_STACK,
     VERB_NEW,
     VERB_TRACE,
@@ -85,6 +86,7 @@ int console_error(const rj_error *e);
 
 /* ---- interrupt.c ---- */
 void interrupt_watch(void);          /* SIGINT, SIGTERM, SIGHUP end the verb cleanly; SIGPIPE is ignored */
+void interrupt_keep(void);           /* a second signal waits as well: a terminal has to be put back first */
 void interrupt_forward(int32_t pid); /* from now on signals go to that process, and end nothing here */
 void interrupt_default(void);        /* as the program to be executed expects them */
 int interrupt_signal(void);          /* the signal that came, 0: none */
@@ -137,6 +139,8 @@ typedef struct stream {
     unsigned reached;    /* budgets whose end was told */
 } stream;
 
+/* Dynamic methods come and go: that none is there yet is no mistake. */
+bool stream_asks_for_dynamic(const rj_request *r);
 void stream_init(stream *st, const options *o, rj_session *s, rj_verb what);
 /* Instruments, opens the gates, prints the start line. -1: go on, else the exit code. */
 int stream_start(stream *st);
@@ -165,6 +169,7 @@ int verb_il(const options *o);
 int verb_asm(const options *o);
 int verb_watch(const options *o);
 int verb_stat(const options *o);
+int verb_top(const options *o);
 int verb_stack(const options *o);
 int verb_new(const options *o);
 int verb_trace(const options *o);

@@ -11,11 +11,10 @@ static void note(int number)
     came = number;
 }
 
-void interrupt_watch(void)
+/* Without SA_RESTART: what waits wakes up. */
+static void watch(int flags)
 {
-    /* Without SA_RESTART: what waits wakes up. A second Ctrl-C ends the command at once: the agent reverts then as
-     * well. */
-    struct sigaction a = {.sa_handler = note, .sa_flags = SA_RESETHAND};
+    struct sigaction a = {.sa_handler = note, .sa_flags = flags};
     static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
     for (size_t i = 0; i < RJ_COUNT(ends); i++) {
         struct sigaction before;
@@ -23,8 +22,18 @@ void interrupt_watch(void)
             continue; /* nohup */
         sigaction(ends[i], &a, NULL);
     }
+}
+
+void interrupt_watch(void)
+{
+    watch(SA_RESETHAND); /* a second Ctrl-C ends the command at once: the agent reverts then as well */
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGPIPE, &ignore, NULL);
+}
+
+void interrupt_keep(void)
+{
+    watch(0);
 }
 
 static volatile sig_atomic_t forward_to;

@@ -8,8 +8,7 @@
 #define POLL_MS        50
 #define REFUSALS_MOST  10u /* named one by one on standard error; --json names them all */
 
-/* Dynamic methods come and go: that none is there yet is no mistake. */
-static bool asks_for_dynamic(const rj_request *r)
+bool stream_asks_for_dynamic(const rj_request *r)
 {
     static const char type[] = "<dynamic>.";
     for (size_t i = 0; i < r->pattern_count; i++)
@@ -27,7 +26,7 @@ void stream_init(stream *st, const options *o, rj_session *s, rj_verb what)
                                .condition = o->condition,
                                .by = o->by,
                                .reveal = o->reveal};
-    st->request.later = asks_for_dynamic(&st->request);
+    st->request.later = stream_asks_for_dynamic(&st->request);
     if (o->sync) st->request.want |= RJ_WANT_SYNC;
     if (what == RJ_WATCH || what == RJ_TRACE || what == RJ_THROWS || what == RJ_LINE)
         st->request.calls_a_second = LINES_A_SECOND;
@@ -103,7 +102,7 @@ static void say_start(stream *st, const rj_probes *p)
                     asked == 1 ? "" : "s", rj_session_state(st->s)->pid, called);
     else if (st->request.verb == RJ_THROWS)
         console_say("exceptions of process %d; Ctrl-C ends", rj_session_state(st->s)->pid);
-    else if (asks_for_dynamic(&st->request))
+    else if (stream_asks_for_dynamic(&st->request))
         console_say("waits for such methods of process %d to be compiled; Ctrl-C ends", rj_session_state(st->s)->pid);
 }
 

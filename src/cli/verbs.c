@@ -14,6 +14,8 @@ const verb verbs[VERBS] = {
                     2, SIZE_MAX},
     [VERB_STAT] = {"stat", "PID PATTERN...", "count and time the calls of the methods that match", verb_stat, 2,
                    SIZE_MAX},
+    [VERB_TOP] = {"top", "PID [PATTERN...]", "show the busiest of the methods that match, live, on the whole screen",
+                  verb_top, 1, SIZE_MAX},
     [VERB_STACK] = {"stack", "PID PATTERN...", "show who calls the methods that match", verb_stack, 2, SIZE_MAX},
     [VERB_NEW] = {"new", "PID TYPE...", "show who makes objects of these types, and how many", verb_new, 2, SIZE_MAX},
     [VERB_TRACE] = {"trace", "PID PATTERN...", "show what each call of the methods that match calls, as a tree",

@@ -151,3 +151,26 @@ bool rj_gate(rj_session *s, bool open, rj_error *e)
     s->gates_open = open;
     return true;
 }
+
+static bool ask_of_probes(rj_session *s, buf_t *b, const uint32_t *probes, size_t count, rj_error *e)
+{
+    wire_reader r;
+    for (size_t i = 0; i < count; i++)
+        wire_u32(b, WIRE_T_ID, probes[i]);
+    return session_ask(s, b, WIRE_OK, &r, ERR(e));
+}
+
+bool rj_gate_probes(rj_session *s, const uint32_t *probes, size_t count, bool open, rj_error *e)
+{
+    buf_t b = {0};
+    session_begin(s, &b, WIRE_GATE_PROBES);
+    wire_u32(&b, WIRE_T_OPEN, open);
+    return ask_of_probes(s, &b, probes, count, e);
+}
+
+bool rj_remove_probes(rj_session *s, const uint32_t *probes, size_t count, rj_error *e)
+{
+    buf_t b = {0};
+    session_begin(s, &b, WIRE_REMOVE_PROBES);
+    return ask_of_probes(s, &b, probes, count, e);
+}

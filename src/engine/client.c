@@ -60,7 +60,8 @@ static void set_gates_of(eng *g, const eng_client *c, bool open, bool roots)
     for (size_t at = 0; map_next(&g->methods, &at, &key, &value);) {
         const eng_method *m = value;
         for (size_t i = 0; i < m->layers.n; i++)
-            if (m->layers.v[i].client == c && m->layers.v[i].probe->root == roots) set_gate(m->layers.v[i].probe, open);
+            if (m->layers.v[i].client == c && m->layers.v[i].probe->root == roots)
+                set_gate(m->layers.v[i].probe, open && !m->layers.v[i].off);
     }
 }
 
@@ -78,6 +79,51 @@ void eng_gate(eng *g, eng_client *c, bool open)
     set_gates(g, c, open);
     if (c->sink) probe_clock_publish(c->sink->memory);
     pthread_mutex_unlock(&g->transaction);
+}
+
+/* Some of a client's probes. */
+typedef struct some {
+    const eng_client *client;
+    const uint32_t *ids;
+    size_t count;
+} some;
+
+static bool is_some(const void *owner, const eng_method *m, const eng_layer *l)
+{
+    const some *s = owner;
+    (void)m;
+    for (size_t i = 0; l->client == s->client && i < s->count; i++)
+        if (s->ids[i] == l->probe->id) return true;
+    return false;
+}
+
+void eng_gate_probes(eng *g, eng_client *c, const uint32_t *ids, size_t count, bool open)
+{
+    const some these = {c, ids, count};
+    uint64_t key;
+    void *value;
+    pthread_mutex_lock(&g->transaction);
+    for (size_t at = 0; map_next(&g->methods, &at, &key, &value);) {
+        eng_method *m = value;
+        for (size_t i = 0; i < m->layers.n; i++) {
+            eng_layer *l = &m->layers.v[i];
+            if (!is_some(&these, m, l)) continue;
+            l->off = !open;
+            set_gate(l->probe, open && c->open);
+        }
+    }
+    pthread_mutex_unlock(&g->transaction);
+}
+
+bool eng_remove_probes(eng *g, eng_client *c, const uint32_t *ids, size_t count, err_t *e)
+{
+    const some these = {c, ids, count};
+    pthread_mutex_lock(&g->transaction);
+    eng_remove_layers(g, is_some, &these);
+    bool ok = eng_settle(g, e);
+    eng_hook_rest(g);
+    pthread_mutex_unlock(&g->transaction);
+    return ok;
 }
 
 void eng_client_budget(eng_client *c, const wire_budget *budget)

@@ -71,6 +71,7 @@ typedef struct eng_layer {
     const weave_test *tests;
     uint32_t test_count;
     uint32_t site; /* as in weave_layer */
+    bool off;      /* switched off by its client: stays closed while the others open */
 } eng_layer;
 
 typedef enum eng_state { ENG_REQUESTED, ENG_COMPILING, ENG_INSTALLED, ENG_REVERTED, ENG_FAILED } eng_state;

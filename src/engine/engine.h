@@ -148,6 +148,10 @@ bool eng_instrument(eng *g, eng_client *c, const eng_request *request, eng_resul
 /* Removes all layers of the client; the connection and its memory stay. */
 bool eng_uninstrument(eng *g, eng_client *c, err_t *e);
 void eng_gate(eng *g, eng_client *c, bool open);
+/* Some of the client's probes: what is switched off stays so, whatever eng_gate does, until it is switched on. */
+void eng_gate_probes(eng *g, eng_client *c, const uint32_t *ids, size_t count, bool open);
+/* Removes the layers of some of the client's probes. */
+bool eng_remove_probes(eng *g, eng_client *c, const uint32_t *ids, size_t count, err_t *e);
 /* What the client's probes may cost, for eng_describe_ledger. */
 void eng_client_budget(eng_client *c, const wire_budget *budget);
 probe_sink *eng_client_sink(eng_client *c); /* NULL before the first eng_instrument */

@@ -21,12 +21,17 @@ void out_quoted(buf_t *b, char quote, const char *s, size_t n, bool cut);
 void out_duration(buf_t *b, uint64_t ns);
 /* 1234 -> 1,234 */
 void out_count(buf_t *b, uint64_t n);
+/* The same, from 100,000 on in three digits and a unit: 17.1M. Below ten with one digit behind the point: 2.5. */
+void out_brief(buf_t *b, double n);
 /* 1.2KB, 3.4MB */
 void out_bytes(buf_t *b, uint64_t n);
 /* Local time of day with milliseconds: 14:03:22.123. */
 void out_clock(buf_t *b, uint64_t epoch_ns);
 /* A type without its namespaces: System.Collections.Generic.List<Shop.Item> -> List<Item>. Escaped. */
 void out_short_type(buf_t *b, const char *type);
+/* A method's name; one that takes more than `room` columns loses its parameters, then its beginning: its end tells
+ * which method it is. room 0: no bound. Escaped. */
+void out_method(buf_t *b, const char *method, size_t room);
 /* The shortest digits that read back as the same number; NaN, Infinity. */
 void out_float(buf_t *b, double f, bool single);
 /* How many columns the UTF-8 text takes, colours not counted (one a character). */

@@ -40,31 +40,42 @@ static void put_time(buf_t *b, uint64_t ns, unsigned width)
     buf_free(&cell);
 }
 
-static void put_count(buf_t *b, double n, unsigned width, bool brief)
+static void all_digits(buf_t *b, double n)
+{
+    if (n > 0 && n < 10 && n != (double)(uint64_t)n)
+        buf_printf(b, "%.1f", n);
+    else
+        out_count(b, (uint64_t)(n + 0.5));
+}
+
+void out_brief(buf_t *b, double n)
 {
     static const char units[] = "kMGTP";
-    buf_t cell = {0};
-    if (!brief || n < 99999.5) {
-        if (n > 0 && n < 10 && n != (double)(uint64_t)n)
-            buf_printf(&cell, "%.1f", n);
-        else
-            out_count(&cell, (uint64_t)(n + 0.5));
-    } else {
-        size_t u = 0;
-        n /= 1000;
-        while (n >= 999.5 && units[u + 1]) {
-            n /= 1000;
-            u++;
-        }
-        buf_printf(&cell, n < 9.995 ? "%.2f%c" : n < 99.95 ? "%.1f%c" : "%.0f%c", n, units[u]);
+    if (n < 99999.5) {
+        all_digits(b, n);
+        return;
     }
+    size_t u = 0;
+    n /= 1000;
+    while (n >= 999.5 && units[u + 1]) {
+        n /= 1000;
+        u++;
+    }
+    buf_printf(b, n < 9.995 ? "%.2f%c" : n < 99.95 ? "%.1f%c" : "%.0f%c", n, units[u]);
+}
+
+static void put_count(buf_t *b, double n, unsigned width, bool brief)
+{
+    buf_t cell = {0};
+    if (brief)
+        out_brief(&cell, n);
+    else
+        all_digits(&cell, n);
     put_right(b, &cell, width);
     buf_free(&cell);
 }
 
-/* A name that is too long loses its parameters, then its beginning: its end tells which method it is. room 0: no bound.
- */
-static void put_method(buf_t *b, const char *method, size_t room)
+void out_method(buf_t *b, const char *method, size_t room)
 {
     buf_t cell = {0};
     out_safe_text(&cell, method);
@@ -79,7 +90,7 @@ static void put_method(buf_t *b, const char *method, size_t room)
         from++;
     while ((*from & 0xC0) == 0x80)
         from++;
-    buf_printf(b, "%s%.*s\n", cut ? "…" : "", (int)(end - from), from);
+    buf_printf(b, "%s%.*s", cut ? "…" : "", (int)(end - from), from);
     buf_free(&cell);
 }
 
@@ -154,7 +165,8 @@ static void put_row(buf_t *b, const rj_stat *s, double per_second, unsigned colu
     put_time(b, s->max, w->time);
     buf_str(b, "  ");
     if (keys) put_key(b, s, keys);
-    put_method(b, s->method, columns ? (columns > used + 8 ? columns - used : 8) : 0);
+    out_method(b, s->method, columns ? (columns > used + 8 ? columns - used : 8) : 0);
+    buf_u8(b, '\n');
 }
 
 static void put_head(buf_t *b, unsigned columns, size_t keys, const out_style *style)

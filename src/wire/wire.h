@@ -59,6 +59,9 @@ typedef enum wire_kind {
     WIRE_CODES,   /* BODY*, TOTAL (all that matched), NEAREST* */
     WIRE_MODULES, /*                                                              -> MODULES_REPLY */
     WIRE_MODULES_REPLY,      /* FRAME* without an address, a name and an offset: those that are loaded */
+    WIRE_GATE_PROBES,        /* ID*, OPEN (0/1): these probes of this connection             -> OK */
+    WIRE_REMOVE_PROBES,      /* ID*: takes these out; the others of this connection stay     -> OK, when the runtime has
+                                reverted them */
     WIRE_NOTICE_PROBES = 64, /* PROBE*, REFUSED*: methods of modules that came later */
     WIRE_NOTICE_REFUSED,     /* REFUSED*: refused by the JIT at a first call; the method was reverted */
     WIRE_NOTICE_GATES,       /* OPEN, TEXT: the governor closed or opened this connection's gates */

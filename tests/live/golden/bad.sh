@@ -28,6 +28,7 @@ check 'no verb' 2 <<'EOF'
 !   asm PID PATTERN...               show the native code of the methods that match
 !   watch PID PATTERN...             print the calls of the methods that match, as they happen
 !   stat PID PATTERN...              count and time the calls of the methods that match
+!   top PID [PATTERN...]             show the busiest of the methods that match, live, on the whole screen
 !   stack PID PATTERN...             show who calls the methods that match
 !   new PID TYPE...                  show who makes objects of these types, and how many
 !   trace PID PATTERN...             show what each call of the methods that match calls, as a tree

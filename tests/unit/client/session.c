@@ -154,6 +154,42 @@ static bool silent(fake *f, const wire_header *h, wire_reader r)
     return h->kind == WIRE_LIST;
 }
 
+static uint32_t sent_ids[4], sent_open;
+static unsigned sent_count;
+
+static bool keep_ids(fake *f, const wire_header *h, wire_reader r)
+{
+    if (h->kind != WIRE_GATE_PROBES && h->kind != WIRE_REMOVE_PROBES) return false;
+    sent_count = 0;
+    for (wire_field w; wire_next(&r, &w);) {
+        if (w.tag == WIRE_T_ID && sent_count < 4) sent_ids[sent_count++] = wire_get_u32(&w);
+        if (w.tag == WIRE_T_OPEN) sent_open = wire_get_u32(&w);
+    }
+    fake_send(f, WIRE_OK, h->request, NULL);
+    return true;
+}
+
+static void single_probes_are_named_by_their_numbers(void **state)
+{
+    (void)state;
+    fake f;
+    rj_error e = {0};
+    fake_start(&f);
+    f.answer = keep_ids;
+    rj_session *s = fake_connect(&f, &e);
+    const uint32_t ids[] = {7, 300};
+    sent_open = 1;
+    assert_true(rj_gate_probes(s, ids, 2, false, &e));
+    assert_int_equal(sent_open, 0);
+    assert_int_equal(sent_count, 2);
+    assert_int_equal(sent_ids[1], 300);
+    assert_true(rj_remove_probes(s, ids, 1, &e));
+    assert_int_equal(sent_count, 1);
+    assert_int_equal(sent_ids[0], 7);
+    rj_close(s);
+    fake_stop(&f);
+}
+
 static void silence_ends_at_the_timeout(void **state)
 {
     (void)state;
@@ -345,6 +381,7 @@ int main(void)
         cmocka_unit_test(errors_of_the_agent_keep_code_place_and_words),
         cmocka_unit_test(no_probe_is_no_match),
         cmocka_unit_test(progress_says_what_goes_on_or_whom_it_waits_for),
+        cmocka_unit_test(single_probes_are_named_by_their_numbers),
         cmocka_unit_test(silence_ends_at_the_timeout),
         cmocka_unit_test(garbage_ends_the_session),
         cmocka_unit_test(a_closed_connection_is_told_from_a_dead_process),

@@ -181,9 +181,33 @@ static int free_buffer(void **state)
     return 0;
 }
 
+static void brief_counts_and_methods_fit_their_columns(void **state)
+{
+    (void)state;
+    static const struct {
+        double n;
+        const char *text;
+    } counts[] = {{0, "0"}, {0.5, "0.5"}, {99999, "99,999"}, {100000, "100k"}, {17100000, "17.1M"}, {1.5e9, "1.50G"}};
+    for (size_t i = 0; i < RJ_COUNT(counts); i++) {
+        b.n = 0;
+        out_brief(&b, counts[i].n);
+        assert_string_equal(buf_cstr(&b), counts[i].text);
+    }
+    static const struct {
+        size_t room;
+        const char *text;
+    } methods[] = {{0, "Shop.Größe.Add(int)"}, {19, "Shop.Größe.Add(int)"}, {18, "Shop.Größe.Add"}, {9, "…röße.Add"}};
+    for (size_t i = 0; i < RJ_COUNT(methods); i++) {
+        b.n = 0;
+        out_method(&b, "Shop.Größe.Add(int)", methods[i].room);
+        assert_string_equal(buf_cstr(&b), methods[i].text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(brief_counts_and_methods_fit_their_columns),
         cmocka_unit_test(control_characters_never_come_through),
         cmocka_unit_test(malformed_bytes_are_shown_as_such),
         cmocka_unit_test(quotes_are_escaped),
