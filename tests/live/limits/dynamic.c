@@ -302,7 +302,7 @@ static void test_under_load(void **state)
     app_ok(&a, "loop Dynamic.Many 2");
     app_ok(&a, "loop Dynamic.Shapes 1");
     app_ok(&a, "loop Dynamic.Contexts 1 %s 3", late());
-    uint64_t until = live_now_ms() + 1000ull * live_seconds("REJIT_LIVE_SECONDS", 10);
+    uint64_t until = live_now_ms() + 1000ull * live_seconds("REJIT_LIVE_SECONDS", 7);
     uint64_t rounds = 0, calls = 0;
     for (; live_now_ms() < until; rounds++) {
         const char *patterns[] = {"Late.*", DYNAMIC, "Protocol.*", NULL};

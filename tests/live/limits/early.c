@@ -249,7 +249,7 @@ static void test_instrumented_under_load(void **state)
     static look l;
     app a;
     app_target(&a);
-    uint64_t until = live_now_ms() + 1000ull * live_seconds("REJIT_LIVE_SECONDS", 10);
+    uint64_t until = live_now_ms() + 1000ull * live_seconds("REJIT_LIVE_SECONDS", 7);
     unsigned rounds = 0, led = 0;
     do {
         app_ok(&a, "call Dynamic.Keep %d", KEPT);
@@ -430,7 +430,7 @@ static void test_under_load(void **state)
     app_ok(&a, "loop Dynamic.Contexts 1 %s 3", late());
     app_ok(&a, "loop Dynamic.Over 1 %s 3", late());
     rj_session *s = look_attach(&a, "finds");
-    uint64_t until = live_now_ms() + 1000ull * live_seconds("REJIT_LIVE_SECONDS", 10);
+    uint64_t until = live_now_ms() + 1000ull * live_seconds("REJIT_LIVE_SECONDS", 7);
     uint64_t rounds = 0, found = 0;
     for (; live_now_ms() < until; rounds++) {
         rj_methods all = find(s, DYNAMIC), m = find(s, "<dynamic>.DynamicJoin");

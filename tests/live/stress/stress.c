@@ -1,6 +1,6 @@
 /*
  * Stress, which checks its own results under forced compacting collections, while clients come and go as they like:
- * watch, measure and sample overlapping methods, leave, die, stop reading. REJIT_STRESS_SECONDS for each variant (11).
+ * watch, measure and sample overlapping methods, leave, die, stop reading. REJIT_STRESS_SECONDS for each variant (9).
  */
 #include "live.h"
 
@@ -140,7 +140,7 @@ static unsigned visitors(int32_t pid, uint64_t until)
 
 static void stress(const char *const *variables)
 {
-    unsigned seconds = live_seconds("REJIT_STRESS_SECONDS", 11);
+    unsigned seconds = live_seconds("REJIT_STRESS_SECONDS", 9);
     char text[16];
     app a;
     snprintf(text, sizeof text, "%u", seconds + 2);
