@@ -12,7 +12,7 @@ _rejit_positionals() {
         word=${COMP_WORDS[i]}
         case $word in
             --) ;;
-            -w | --watch | -o | --output | --pdb | --log | --slow | -d | --depth | --if | -m | --max-methods | -n | --count | -t | --duration | -i | --interval | -b | --by | --budget | --type | --frames | -p | --print)
+            -w | --watch | -o | --output | --pdb | --log | --slow | -d | --depth | --if | -m | --max-methods | -n | --count | -t | --duration | -i | --interval | -b | --by | --budget | -k | --keep | --type | --frames | -p | --print)
                 ((i++)) ;;
             -*) ;;
             *) ((count++)) ;;
@@ -22,7 +22,7 @@ _rejit_positionals() {
 }
 
 _rejit() {
-    local verbs="ps run attach find il asm watch stat top stack new trace throws line list revert doctor help"
+    local verbs="ps run attach find il asm watch stat top stack new trace throws before line list revert doctor help"
     local shown="--no-args --return --this --throws --slow --depth --sync --reveal"
     local streams="--if --count --duration --budget --max-methods --json"
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} verb=${COMP_WORDS[1]:-} i
@@ -54,7 +54,7 @@ _rejit() {
             mapfile -t COMPREPLY < <(compgen -A file -- "$current")
             return
             ;;
-        -w | --watch | --deep | --into | --min | --slow | -d | --depth | --if | -m | --max-methods | -n | --count | -t | --duration | -i | --interval | --budget | --type | --frames)
+        -w | --watch | --deep | --into | --min | --slow | -d | --depth | --if | -m | --max-methods | -n | --count | -t | --duration | -i | --interval | --budget | -k | --keep | --type | --frames)
             return
             ;;
     esac
@@ -67,6 +67,7 @@ _rejit() {
             top) options+=" --interval --async --sync --deep --if --budget --pdb --no-lines --max-methods" ;;
             stack | new) options+=" --async --pdb --no-lines $streams" ;;
             throws) options+=" --type --frames --pdb --no-lines --count --duration --budget --json" ;;
+            before) options+=" --keep --no-args --return --this --depth --reveal $streams" ;;
             trace) options+=" --deep --into --min --throws $streams" ;;
             line) options+=" --locals --print --no-args --this --depth --reveal --pdb $streams" ;;
             find) options+=" --max-methods --json" ;;
@@ -85,7 +86,7 @@ _rejit() {
                 mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$current")
             fi
             ;;
-        attach | find | il | asm | watch | stat | top | stack | trace | throws | line | list | revert | doctor)
+        attach | find | il | asm | watch | stat | top | stack | trace | throws | before | line | list | revert | doctor)
             if (($(_rejit_positionals) == 0)); then
                 mapfile -t COMPREPLY < <(compgen -W "$(_rejit_processes "${COMP_WORDS[0]}")" -- "$current")
             fi

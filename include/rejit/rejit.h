@@ -338,7 +338,12 @@ typedef struct rj_request {
     uint64_t slow_ns;        /* only calls that take at least this long */
     uint32_t depth;          /* levels of fields of objects */
     uint32_t calls_a_second; /* more are counted as dropped; 0: no limit */
-    const char *condition;   /* "args.n > 100"; NULL: every call */
+    /*
+     * WATCH: the last so many calls of each thread are kept for rj_kept, and only calls that throw are delivered, each
+     * before it is kept itself; 0: every call is delivered, and none is kept
+     */
+    uint32_t keep;
+    const char *condition; /* "args.n > 100"; NULL: every call */
     /* STAT: what calls are told apart by, "args.customer.Name", at most RJ_KEYS_MOST keys; NULL: nothing */
     const char *by;
     bool reveal;      /* values whose names look secret come as they are */
@@ -565,6 +570,13 @@ typedef struct rj_handlers {
  * target has ended: everything it left behind has been delivered then.
  */
 RJ_API bool rj_poll(rj_session *s, int timeout_ms, const rj_handlers *h, rj_error *e);
+/*
+ * With rj_request.keep: the calls of a thread that are kept, in the order in which they ended, until `call` answers
+ * false. May be called by a handler of rj_poll, but not by this one.
+ */
+RJ_API void rj_kept(rj_session *s, uint32_t thread, bool (*call)(void *owner, const rj_call *call), void *owner);
+/* From now on rj_poll leaves calls in the rings that ended later than this (ns since the epoch; 0: none). */
+RJ_API void rj_hold_back(rj_session *s, uint64_t later_than);
 /* A descriptor that becomes readable with news of the agent (not with events). For a caller's own poll loop. */
 RJ_API int rj_fd(const rj_session *s);
 

@@ -23,6 +23,7 @@ typedef enum verb_id {
     VERB_NEW,
     VERB_TRACE,
     VERB_THROWS,
+    VERB_BEFORE,
     VERB_LINE,
     VERB_LIST,
     VERB_REVERT,
@@ -35,7 +36,7 @@ typedef struct options {
     bool json, no_args, result, self, throws, sync, reveal, all, yes, children, diff, hist, no_lines, async, locals,
         help;
     uint64_t slow_ns, count, duration_ms, interval_ms; /* count 0, duration 0: not given */
-    uint32_t depth, max_methods, frames;
+    uint32_t depth, max_methods, frames, keep;
     const char *condition, *by, *output, *log, *pdb, *type, *print;
     VEC(const char *) watched; /* run --watch */
     VEC(const char *) into;    /* trace */
@@ -135,6 +136,7 @@ typedef struct stream {
     uint64_t calls, limit, began_ms, refused, refusals_said;
     bool broken, enough; /* nobody reads; the limit is reached */
     bool ending;         /* what is left is being delivered: a signal does not stop that */
+    bool counts_own;     /* the end line tells `calls`, not what the session has delivered */
     bool silent;         /* no start and end line: a child of the process that has them */
     unsigned reached;    /* budgets whose end was told */
 } stream;
@@ -174,6 +176,7 @@ int verb_stack(const options *o);
 int verb_new(const options *o);
 int verb_trace(const options *o);
 int verb_throws(const options *o);
+int verb_before(const options *o);
 int verb_line(const options *o);
 int verb_list(const options *o);
 int verb_revert(const options *o);

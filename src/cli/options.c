@@ -11,9 +11,10 @@
 enum {
     WATCHES = 1u << VERB_WATCH | 1u << VERB_RUN,
     LINES = 1u << VERB_LINE,
-    STREAMS = WATCHES | 1u << VERB_STAT | 1u << VERB_STACK | 1u << VERB_NEW | 1u << VERB_TRACE | LINES,
+    BEFORE = 1u << VERB_BEFORE,
+    STREAMS = WATCHES | 1u << VERB_STAT | 1u << VERB_STACK | 1u << VERB_NEW | 1u << VERB_TRACE | LINES | BEFORE,
     LINED = 1u << VERB_STACK | 1u << VERB_NEW | 1u << VERB_THROWS | 1u << VERB_TOP,
-    SHOWS = WATCHES | LINES,
+    SHOWS = WATCHES | LINES | BEFORE,
     LISTINGS = 1u << VERB_IL | 1u << VERB_ASM,
     LISTS = 1u << VERB_PS | 1u << VERB_ATTACH | 1u << VERB_FIND | LISTINGS | 1u << VERB_LIST | 1u << VERB_DOCTOR |
             1u << VERB_REVERT,
@@ -55,6 +56,7 @@ enum id {
     O_LOCALS,
     O_PRINT,
     O_BUDGET,
+    O_KEEP,
     O_HELP,
 };
 
@@ -67,8 +69,9 @@ static const struct {
     {"watch", "PATTERN", "print the calls of these methods; may be given several times", O_WATCH, 1u << VERB_RUN, 'w'},
     {"children", NULL, "put the agent into child processes too", O_CHILDREN, 1u << VERB_RUN, 0},
     {"output", "FILE", "write our lines to FILE instead of standard error", O_OUTPUT, 1u << VERB_RUN, 'o'},
+    {"keep", "N", "keep the last N calls of each thread (20)", O_KEEP, BEFORE, 'k'},
     {"no-args", NULL, "leave the arguments out", O_NO_ARGS, SHOWS, 0},
-    {"return", NULL, "show results", O_RETURN, WATCHES, 'r'},
+    {"return", NULL, "show results", O_RETURN, WATCHES | BEFORE, 'r'},
     {"this", NULL, "show the object that the method is called on", O_THIS, SHOWS, 0},
     {"throws", NULL, "only calls that throw", O_THROWS, WATCHES | 1u << VERB_TRACE, 0},
     {"slow", "MS", "only calls that take at least MS milliseconds (a fraction is fine)", O_SLOW, WATCHES, 0},
@@ -178,6 +181,10 @@ static bool take_number(options *o, int id, const char *arg)
         o->frames = (uint32_t)v;
         return true;
     case O_MIN: return duration(arg, &o->slow_ns);
+    case O_KEEP:
+        if (!whole(arg, 1000, &v) || !v) return false;
+        o->keep = (uint32_t)v;
+        return true;
     case O_DEEP:
         if (!whole(arg, 64, &v)) return false;
         o->levels = (uint32_t)v;
@@ -203,6 +210,7 @@ static const char *expected(int id)
     case O_DEPTH: return "a number from 0 to 16";
     case O_FRAMES: return "a number from 0 to 64";
     case O_DEEP: return "a number from 0 to 64";
+    case O_KEEP: return "a number from 1 to 1000";
     case O_MIN: return "a time, such as 1ms, 250us or 2s";
     case O_MAX: return "a number from 1 to 1000000";
     case O_BUDGET: return "a budget, such as 10%, time=10%,events=50000,memory=64M or off";
@@ -310,7 +318,8 @@ int options_parse(verb_id id, int argc, char **argv, options *o)
         if (table[i].arg) briefs[m++] = ':';
     }
     briefs[m] = 0;
-    *o = (options){.interval_ms = 1000, .frames = 10, .levels = 1, .max_methods = 1u << id & LISTINGS ? 20 : 1000};
+    *o = (options){
+        .interval_ms = 1000, .frames = 10, .keep = 20, .levels = 1, .max_methods = 1u << id & LISTINGS ? 20 : 1000};
     budget_default(&o->budget);
     opterr = 0;
     optind = 0; /* glibc: begin anew, its ordering included */

@@ -187,6 +187,7 @@ void stream_end(stream *st, const char *reason)
     if (st->finish) st->finish(st);
     if (st->line.n) write_line(st);
     rj_totals t = rj_session_totals(st->s);
+    if (st->counts_own) t.calls = st->calls;
     stream_say_end(st, &t, reason);
 }
 

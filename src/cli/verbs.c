@@ -21,6 +21,8 @@ const verb verbs[VERBS] = {
     [VERB_TRACE] = {"trace", "PID PATTERN...", "show what each call of the methods that match calls, as a tree",
                     verb_trace, 2, SIZE_MAX},
     [VERB_THROWS] = {"throws", "PID", "print every exception as it is thrown, caught or not", verb_throws, 1, 1},
+    [VERB_BEFORE] = {"before", "PID PATTERN...",
+                     "show the calls that led to an exception, or to what a condition picks", verb_before, 2, SIZE_MAX},
     [VERB_LINE] = {"line", "PID FILE:LINE...", "show arguments and variables each time that a line is reached",
                    verb_line, 2, SIZE_MAX},
     [VERB_LIST] = {"list", "PID", "show what is instrumented now, and for whom", verb_list, 1, 1},

@@ -337,6 +337,7 @@ void rj_close(rj_session *s)
     close(s->fd);
     if (s->pidfd >= 0) close(s->pidfd);
     if (s->memory_fd >= 0) close(s->memory_fd);
+    record_free(s);
     memory_close(&s->memory);
     for (size_t i = 0; i < s->marks.n; i++)
         free(s->marks.v[i].event);

@@ -80,6 +80,9 @@ struct rj_session {
     VEC(rj_refusal) refused;
     char log_file[128]; /* what rj_log has answered */
     VEC(mark) marks;
+    map_t records; /* rj_request.keep: thread -> its last calls (record.c) */
+    uint64_t recorded;
+    uint64_t held_back; /* calls that ended later stay in the rings; 0: none do */
     memory_t memory;
     types_t types;
     const rj_point *points; /* line */
@@ -146,6 +149,15 @@ extern const char frames_native[];
 /* The text of each instruction pointer, and its place where places is not NULL; asks the agent for those not seen
  * before. */
 void frames_describe(rj_session *s, const uint64_t *ips, size_t n, const char **names, rj_place *places);
+
+/* ---- record.c ---- */
+
+/* Keeps the call's event among the last of its thread. False where memory ran out. */
+bool record_put(rj_session *s, const uint8_t *event, uint32_t size);
+/* The events of a thread, in the order in which the calls ended, until `each` answers false, which is answered then. */
+bool record_each(rj_session *s, uint32_t tid, bool (*each)(void *owner, const uint8_t *event, uint32_t size),
+                 void *owner);
+void record_free(rj_session *s);
 
 /* ---- budget.c ---- */
 rj_budget budget_read(const wire_field *f);

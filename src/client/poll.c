@@ -361,16 +361,38 @@ static void read_call(rj_session *s, arena *a, const probe_info *p, const uint8_
     if (s->wanted.verb == RJ_TRACE) read_tree(s, a, p, event, size, c);
 }
 
-/* Learns the types of an event that may have to be delivered when nobody is left to be asked. */
-static void learn(rj_session *s, const uint8_t *event, uint32_t size)
+typedef struct receiver {
+    rj_session *s;
+    bool (*call)(void *owner, const rj_call *call);
+    void *owner;
+} receiver;
+
+static bool hand_out(void *owner, const uint8_t *event, uint32_t size)
 {
+    const receiver *to = owner;
     wire_event v;
     arena a = {0};
     memcpy(&v, event, sizeof v);
-    const probe_info *p = map_get(&s->probes, v.probe);
+    const probe_info *p = map_get(&to->s->probes, v.probe);
     rj_call c;
-    if (p) read_call(s, &a, p, event, size, &c);
+    if (p) read_call(to->s, &a, p, event, size, &c);
+    const bool more = !p || !to->call || to->call(to->owner, &c);
     arena_free(&a);
+    return more;
+}
+
+void rj_kept(rj_session *s, uint32_t thread, bool (*call)(void *owner, const rj_call *call), void *owner)
+{
+    record_each(s, thread, hand_out, &(receiver){s, call, owner});
+}
+
+/* Learns the types of an event that may have to be delivered when nobody is left to be asked, and of those with it. */
+static void learn(rj_session *s, const uint8_t *event, uint32_t size)
+{
+    wire_event v;
+    memcpy(&v, event, sizeof v);
+    hand_out(&(receiver){.s = s}, event, size);
+    if (s->wanted.keep) rj_kept(s, v.tid, NULL, NULL);
 }
 
 /* THROWS: is it of a type that was asked for? */
@@ -444,7 +466,8 @@ static void one_event(rj_session *s, const rj_handlers *h, uint32_t slot, const 
         s->memory.broken++;
         return;
     }
-    if (!h->call || over_rate(s)) {
+    const bool delivers = !s->wanted.keep || v->kind == WIRE_EV_THROW;
+    if (!h->call || (delivers && over_rate(s))) {
         memory_skip(&s->memory, slot);
         s->dropped++;
         return;
@@ -454,8 +477,20 @@ static void one_event(rj_session *s, const rj_handlers *h, uint32_t slot, const 
     if (p && s->wanted.verb == RJ_TRACE) know_nodes(s, h, event, size, &now->waited);
     if (!p)
         s->memory.broken++;
-    else
+    else if (delivers)
         now->stopped = !deliver(s, h, p, event, size);
+    if (p && s->wanted.keep && !record_put(s, event, size)) s->dropped++;
+}
+
+void rj_hold_back(rj_session *s, uint64_t later_than)
+{
+    s->held_back = later_than;
+}
+
+/* They come in the order in which they ended: what is behind this one has to wait as well. */
+static bool has_to_wait(const rj_session *s, const wire_event *v)
+{
+    return s->held_back && memory_time(&s->memory, v->start + v->elapsed) > s->held_back;
 }
 
 static round deliver_events(rj_session *s, const rj_handlers *h)
@@ -466,6 +501,7 @@ static round deliver_events(rj_session *s, const rj_handlers *h)
     memory_clock(&s->memory);
     memory_look(&s->memory);
     for (const wire_event *v; !now.stopped && (v = memory_peek(&s->memory, &slot)); now.count++) {
+        if (has_to_wait(s, v)) break;
         one_event(s, h, slot, v, &now);
         if (now.count % RELEASE_EVERY == 0) memory_release(&s->memory);
     }

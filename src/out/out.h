@@ -148,6 +148,9 @@ void out_json_refused(buf_t *b, const rj_refusal *r);
 /* event: "gates", "probes", "reverted": what the agent told unasked. */
 void out_json_news(buf_t *b, const rj_news *n);
 void out_json_call(buf_t *b, const rj_call *c);
+/* In front of the calls that led to c, and of c. */
+void out_before(buf_t *b, const rj_call *c, size_t calls, const out_style *style);
+void out_json_before(buf_t *b, const rj_call *c, size_t calls);
 void out_json_trace(buf_t *b, const rj_call *c);
 /* text: as for out_line_text, or NULL */
 void out_json_line(buf_t *b, const rj_call *c, const char *text);

@@ -33,6 +33,7 @@ check 'no verb' 2 <<'EOF'
 !   new PID TYPE...                  show who makes objects of these types, and how many
 !   trace PID PATTERN...             show what each call of the methods that match calls, as a tree
 !   throws PID                       print every exception as it is thrown, caught or not
+!   before PID PATTERN...            show the calls that led to an exception, or to what a condition picks
 !   line PID FILE:LINE...            show arguments and variables each time that a line is reached
 !   list PID                         show what is instrumented now, and for whom
 !   revert PID [PATTERN...]          take instrumentation away

@@ -18,7 +18,7 @@ adapted() {
         -e 's/--duration [0-9]+/--duration 0.3/' -e 's/--interval [0-9]+/--interval 0.1/' \
         -e "s|-- (dotnet [A-Za-z]+\.dll\|\./shop)\$|-- $dotnet $apps/Startup/Startup.dll one|" \
         -e '/^rejit revert .*--all$/s/$/ --yes/' \
-        -e '/^rejit (watch|stat|stack|new|throws|trace|line) /{/--duration/!s/^(rejit [a-z]+ [0-9]+)/\1 --duration 0.3/}' | sort -u
+        -e '/^rejit (watch|stat|stack|new|throws|before|trace|line) /{/--duration/!s/^(rejit [a-z]+ [0-9]+)/\1 --duration 0.3/}' | sort -u
 }
 
 # ---- the shop, and people in it ----
