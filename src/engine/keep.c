@@ -181,6 +181,7 @@ void eng_probe_become(probe *p, probe *other)
     p->into = other->into;
     p->levels = other->levels;
     p->late = other->late;
+    p->doubtful = other->doubtful;
     p->id = other->id;
     p->slow = other->slow;
     __atomic_store_n(&p->ops, other->ops, __ATOMIC_SEQ_CST);

@@ -152,6 +152,12 @@ static inline const wire_piece *probe_piece_at(const wire_event *event, uint16_t
 bool probe_compare_live(const probe_op *op, const uint8_t *at);
 bool probe_only_followed(const probe *p, int32_t slot);
 bool probe_paths_undecided(const probe *p, const wire_event *tok);
+/* -1, 0 or 1. */
+int probe_order_decimals(const probe_decimal *a, const probe_decimal *b);
+/* A PAIR and its OTHER. */
+bool probe_compare_sides(const probe_op *op, const probe_op *other, const wire_event *event);
+/* Are there two texts that are alike as far as they were kept, and longer? */
+bool probe_texts_undecided(const probe *p, const wire_event *tok);
 typedef enum probe_verdict { PROBE_HOLDS, PROBE_FAILS, PROBE_UNDECIDED } probe_verdict;
 probe_verdict probe_decide(const probe_thread *t, const probe *p, wire_event *tok); /* t: NULL: no block */
 void probe_reject(probe_thread *t, probe_frame *f, probe_verdict v); /* f: on top of the thread's stack */

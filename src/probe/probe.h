@@ -25,7 +25,9 @@ typedef enum probe_op_kind {
     PROBE_OP_OR,
     PROBE_OP_NOT,
     PROBE_OP_THREW,
-    PROBE_OP_DECIDED
+    PROBE_OP_DECIDED,
+    PROBE_OP_PAIR, /* pushes as COMPARE does: with what the step behind it finds, an OTHER, which is no step alone */
+    PROBE_OP_OTHER
 } probe_op_kind;
 /* When a comparison can hold at all: what it looks at is there. */
 typedef enum probe_when { PROBE_ALWAYS, PROBE_RETURNED, PROBE_THREW } probe_when;
@@ -46,7 +48,12 @@ typedef enum probe_literal {
     PROBE_FLOAT,
     PROBE_TEXT,
     PROBE_DECIMAL,
-    PROBE_REGEX
+    PROBE_REGEX,
+    /* PAIR: there is none; what both sides are made before they are compared. */
+    PROBE_AS_NUMBERS,
+    PROBE_AS_SINGLES,
+    PROBE_AS_DECIMALS,
+    PROBE_AS_TEXTS
 } probe_literal;
 
 /* As System.Decimal lies in memory, the same in 8, 9 and 10. */
@@ -184,6 +191,7 @@ typedef struct probe {
     uint8_t task_at; /* where a builder has its task, in bytes */
     uint8_t exception_at, context_at, kind_at; /* THROWS: in an ExInfo */
     uint8_t levels;                            /* trace: of calls that are followed below a root */
+    uint8_t doubtful;    /* there are paths or two texts: it may be that nobody can tell whether the condition holds */
     uint8_t resumes : 1; /* on the method by which state machines go on: nothing is told of its calls */
     uint8_t root : 1;    /* trace: its calls begin trees, where none is open on the thread */
     uint8_t into : 1;    /* trace: followed at any level below the root */

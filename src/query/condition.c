@@ -176,6 +176,7 @@ static void set_value(query_node *n, const operand *o)
 {
     n->value_column = o->column;
     n->name = o->is_name ? o->name : NULL;
+    n->name_is_path = o->is_argument;
     n->name_columns = o->columns;
     n->value_kind = o->literal.value_kind;
     n->is_bool = o->literal.is_bool;
@@ -190,12 +191,8 @@ static void set_value(query_node *n, const operand *o)
 
 static query_node *comparison(parser *p, const operand *left, query_op op, const operand *right)
 {
-    if (left->is_argument && right->is_argument) {
-        query_error(p->s.e, right->column, "two arguments cannot be compared; one side must be a literal");
-        return NULL;
-    }
-    bool turn = !left->is_name || right->is_argument ||
-                (right->is_name && !left->is_argument && strchr(left->name, '.') && !strchr(right->name, '.'));
+    bool turn = !left->is_name || (right->is_name && !left->is_argument &&
+                                   (right->is_argument || (strchr(left->name, '.') && !strchr(right->name, '.'))));
     const operand *argument = turn ? right : left, *value = turn ? left : right;
     if (!argument->is_name) {
         query_error(p->s.e, left->column, "two literals are compared; one side must be an argument");
@@ -205,6 +202,7 @@ static query_node *comparison(parser *p, const operand *left, query_op op, const
     if (!n) return NULL;
     n->argument = argument->name;
     n->columns = argument->columns;
+    n->argument_is_path = argument->is_argument;
     n->op = turn ? turned(op) : op;
     set_value(n, value);
     return n;

@@ -150,6 +150,10 @@ typedef struct query_path_text {
 bool query_path_bind(arena *a, const query_resolver *resolver, const query_path_text *text, const query_place *root,
                      query_node *n, query_place *out, err_t *e);
 
+/* May two bound KEYs be compared by C#'s rules? *why (where not): in words that stand behind "cannot be compared". */
+bool query_pair_fits(const query_node *left, const query_node *right, query_op op, query_pairing *pairing,
+                     const char **why);
+
 static inline bool query_name_char(char c)
 {
     return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '_' || (c & 0x80);

@@ -67,7 +67,7 @@ unsigned query_nearest_list(const query_nearest *n, const char **names);
 
 /*
  *   expr    := and ('||' and)*          and := not ('&&' not)*          not := '!' not | '(' expr ')' | compare
- *   compare := operand [op operand]      op  := == != < <= > >= ~ !~      (one side a path, the other a literal)
+ *   compare := operand [op operand]      op  := == != < <= > >= ~ !~      (at least one side a path)
  *   operand := path | literal
  *   path    := root (['?'] '.' NAME | '[' number ']')*
  *   root    := 'this' | 'thread' | 'return' | 'exception' | 'elapsed' | ['args.' | 'locals.'] NAME
@@ -78,14 +78,18 @@ unsigned query_nearest_list(const query_nearest *n, const char **names);
  * Members are fields, private ones too, and automatic properties; Length of strings and arrays, Count and [index] of
  * the runtime's collections. What a member of null is compared with: nothing is equal to it but null. A bare bool is a
  * comparison with true. Numbers compare as C# would (int with long, signed with unsigned
- * exactly, int with double). Text escapes: \n \t \r \0 \\ \' \" \uXXXX. At most 1,024 bytes and QUERY_NODES_MOST
- * nodes.
+ * exactly, int with double). Two paths compare where C# lets their types: numbers but for ulong with a signed one and
+ * decimal with a floating one, bool with bool, enums of one type, strings by their characters; null equals null. A name
+ * that could be both is the enum's member, unless `args.` stands in front. Text escapes: \n \t \r \0 \\ \' \" \uXXXX.
+ * At most 1,024 bytes and QUERY_NODES_MOST nodes.
  */
 #define QUERY_NODES_MOST 64u
 
 typedef enum query_op { QUERY_EQ, QUERY_NE, QUERY_LT, QUERY_LE, QUERY_GT, QUERY_GE, QUERY_LIKE, QUERY_UNLIKE } query_op;
-/* KEY: a path alone, of query_key_parse. */
-typedef enum query_node_kind { QUERY_AND, QUERY_OR, QUERY_NOT, QUERY_COMPARE, QUERY_KEY } query_node_kind;
+/* PAIR: two paths, a KEY each; only in bound trees. KEY: a path alone, a side of a PAIR or of query_key_parse. */
+typedef enum query_node_kind { QUERY_AND, QUERY_OR, QUERY_NOT, QUERY_COMPARE, QUERY_PAIR, QUERY_KEY } query_node_kind;
+/* What both sides of a PAIR are made before they are compared, by C#'s rules. */
+typedef enum query_pairing { QUERY_AS_NUMBERS, QUERY_AS_SINGLES, QUERY_AS_DECIMALS, QUERY_AS_TEXTS } query_pairing;
 /* bool, char and enum: INT or UINT */
 typedef enum query_value_kind {
     QUERY_NULL,
@@ -142,7 +146,7 @@ typedef enum query_root {
 typedef struct query_node {
     query_node_kind kind;
     query_op op;                           /* COMPARE: argument OP value (the parser turns `3 < n` round) */
-    const struct query_node *left, *right; /* AND OR; NOT: left */
+    const struct query_node *left, *right; /* AND OR PAIR; NOT: left */
     uint32_t column;                       /* of the argument, of the operator */
     uint32_t value_column;                 /* COMPARE: of the literal; the same as `column` where a bool stands alone */
     const char *argument;                  /* the name typed, and what is behind it */
@@ -157,7 +161,9 @@ typedef struct query_node {
     query_decimal decimal; /* of every number */
     const uint16_t *text;  /* TEXT: UTF-16, text_units long */
     const regex *like;     /* LIKE, UNLIKE: bound: the text as a regular expression */
-    const char *name;      /* an identifier that must be an enum member, or NULL; NULL once it is bound */
+    const char *name;      /* an identifier: a member of an enum or the other path; NULL once it is bound */
+    bool argument_is_path, name_is_path; /* typed with `args.` or `locals.` in front */
+    query_pairing pairing;               /* PAIR */
     uint32_t text_units;
     /* Filled by query_condition_check, which also turns the value into what the argument compares with: FLOAT for R4
        and R8; INT (or UINT above INT64_MAX) for bool, char and enums; INT, UINT or FLOAT for other integers; TEXT or
@@ -166,7 +172,7 @@ typedef struct query_node {
     query_member *members; /* from the argument to what is compared; those on the way are objects */
     uint32_t member_count;
     cil_element element; /* primitive, STRING, the enum's underlying type; OBJECT for null checks; U for pointers */
-    const cil_image *enum_image; /* KEY: where the enum is */
+    const cil_image *enum_image; /* KEY: where the enum is; NULL: it is none */
     uint32_t enum_rid;
     uint16_t index; /* of the parameter in the signature, of the local in query_resolver.locals */
 } query_node;

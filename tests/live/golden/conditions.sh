@@ -109,6 +109,22 @@ holds Members.Pieces 'value[1].Name == "item 1"' '1' '[2]'
 holds Collections.Ints 'value.Length > 2' 2 '[3]' null
 holds Depot.Take 'this._stock < 100' 1 '[1]' '[1]'
 
+# Two sides.
+holds Work.Add 'left > right' '1 1' '1 2' '[2 1]'
+holds Work.Add 'args.left == args.right || right < left' '[1 1]' '1 2' '[2 1]'
+holds Values.Mixed 'number < ratio && text != null' '7 seven'
+holds Members.Ship 'value.Number < value.Items.Count' '2 Rome 1' '2 Rome 2' '[2 Rome 3]' '2 Rome -1' 'null'
+holds Members.Ship 'value.Items.Count >= args.value.Marks[0]' '1 Rome 6' '[1 Rome 7]' 'null'
+holds Members.Ship 'value.Note == value.To._city' '1 Rome' '[3 nobody]' '[4 null]' '[5 several 2]' '[null]'
+holds Members.Ship 'value.Note != value.To._city' '[1 Rome]' '3 nobody' '4 null' '5 several 2' 'null'
+holds Members.Ship 'value.Urgency == value.Urgency && value.Urgency == Low' '1 Rome 1 Normal' '[1 Rome 1 Low]'
+holds Members.Ship 'value.Fragile != value.Fragile' '1 Rome 1' '1 Rome 2'
+holds Members.Ship 'return == value.Number' '[1 Rome]' 'null'
+holds Work.Add 'return > left' '1 0' '[1 1]'
+holds Sequences.AddAsync 'return == right' '[0 2]' '1 2'
+holds Values.String 'return == value' '[hello]' '[null]' '[empty]'
+holds Values.Decimal 'return >= value' '[1.50]' '[-1]'
+
 # The end of a call.
 holds Work.Add 'return > 2' '1 1' '[1 2]' '[2 2]'
 holds Work.Add 'return > 2 && left < 2' '1 1' '[1 2]' '2 2'
@@ -253,10 +269,20 @@ wrong 'left' Work.Add <<'EOF'
 !   left
 !   ^
 EOF
-wrong 'left > right' Work.Add <<'EOF'
-! rejit: condition: column 8: two arguments cannot be compared; one side must be a literal
-!   left > right
+wrong 'left > args.rigt' Work.Add <<'EOF'
+! rejit: condition: column 8: no argument 'rigt'; Target.Work.Add has left, right
+!   left > args.rigt
 !          ^
+EOF
+wrong 'number == text' Values.Mixed <<'EOF'
+! rejit: condition: column 11: 'number' and 'text' cannot be compared: one is a string, the other is none
+!   number == text
+!             ^
+EOF
+wrong 'value.Number > value.To' Members.Ship <<'EOF'
+! rejit: condition: column 16: 'value.To' is Recipient: two sides can be numbers, strings, enums and bools; name such a member
+!   value.Number > value.To
+!                  ^
 EOF
 wrong 'left == null' Work.Add <<'EOF'
 ! rejit: condition: column 9: 'left' is int; it is never null

@@ -92,7 +92,8 @@ static int start(void **state)
                        .ops = &f->op,
                        .op_count = 1,
                        .paths = &f->path,
-                       .path_count = 1};
+                       .path_count = 1,
+                       .doubtful = 1};
     return 0;
 }
 

@@ -45,6 +45,12 @@ static void put_value(const query_node *n, buf_t *out)
 static void put_tree(const query_node *n, bool bound, buf_t *out)
 {
     static const char *const ops[] = {"==", "!=", "<", "<=", ">", ">="};
+    if (n->kind == QUERY_PAIR) {
+        static const char *const as[] = {"numbers", "singles", "decimals", "texts"};
+        buf_printf(out, "%s%s%s [%u:%02x %u:%02x %s]", n->left->argument, ops[n->op], n->right->argument,
+                   n->left->index, n->left->element, n->right->index, n->right->element, as[n->pairing]);
+        return;
+    }
     if (n->kind == QUERY_COMPARE) {
         buf_printf(out, "%s%s", n->argument, ops[n->op]);
         put_value(n, out);
@@ -135,6 +141,9 @@ static const struct {
     {"!(a > 1 || !b)", "(not (or a>1 (not b==bool:1)))"},
     {"truey == 1", "truey==1"},
     {"nullable != nothing", "nullable!=name:nothing"},
+    {"args.a > args.b", "a>name:b"},
+    {"a < args.b", "b>name:a"},
+    {"args.a.Total >= b", "a.Total>=name:b"},
 };
 
 static void conditions_become_trees(void **state)
@@ -177,7 +186,6 @@ static const struct {
     {"3", 0, "column 1: a literal alone is no condition; compare an argument with it"},
     {"true", 0, "column 1: a literal alone is no condition; compare an argument with it"},
     {"3 == 4", 0, "column 1: two literals are compared; one side must be an argument"},
-    {"args.a == args.b", 10, "column 11: two arguments cannot be compared; one side must be a literal"},
     {"order. > 5", 6, "column 7: a name is missing behind '.'"},
     {"order?.[0] > 5", 7, "column 8: a name is missing behind '.'"},
     {"order[] > 5", 5, "column 6: an index is a number of up to nine digits; write items[0]"},
@@ -309,6 +317,23 @@ static const struct {
     {REFUSED, "pointer > 0x7fff", "pointer>32767 [7:19]"},
     {GENERIC, "list == null", "list==null [1:1c]"},
     {VERBATIM, "@class == 1 && größe == 2", "(and class==1 [0:08] größe==2 [1:08])"},
+    {VERBATIM, "@class < größe || args.größe == args.@class",
+     "(or class<größe [0:08 1:08 numbers] größe==class [1:08 0:08 numbers])"},
+    {NUMBERS, "n == u4", "n==u4 [4:08 5:09 numbers]"},
+    {NUMBERS, "n < args.u4", "u4>n [5:09 4:08 numbers]"},
+    {NUMBERS, "args.n >= args.i8", "n>=i8 [4:08 6:0a numbers]"},
+    {NUMBERS, "u8 != u2 && u != u8", "(and u8!=u2 [7:0b 3:07 numbers] u!=u8 [11:19 7:0b numbers])"},
+    {NUMBERS, "i8 < r4", "i8<r4 [6:0a 8:0c singles]"},
+    {NUMBERS, "r4 == r4", "r4==r4 [8:0c 8:0c singles]"},
+    {NUMBERS, "r4 <= r8 && u8 > r8", "(and r4<=r8 [8:0c 9:0d numbers] u8>r8 [7:0b 9:0d numbers])"},
+    {NUMBERS, "n == thread", "n==thread [4:08 0:09 numbers]"},
+    {REFUSED, "price > number", "price>number [1:11 4:08 decimals]"},
+    {REFUSED, "price == price", "price==price [1:11 1:11 decimals]"},
+    {REFUSED, "colour == args.colour", "colour==colour [5:05 5:05 numbers]"},
+    {OTHERS, "name == name", "name==name [2:0e 2:0e texts]"},
+    {OTHERS, "flag != flag", "flag!=flag [0:02 0:02 numbers]"},
+    {OTHERS, "letter > letter", "letter>letter [1:03 1:03 numbers]"},
+    {OTHERS, "colour < colour", "colour<colour [6:05 6:05 numbers]"},
 };
 
 static const query_resolver resolver = {.type = depth_instead};
@@ -351,8 +376,34 @@ static const struct {
     {NUMBERS, "n == true", 5, "column 6: 'n' is int; compare it with a number"},
     {NUMBERS, "n == 'x'", 5, "column 6: 'n' is int; compare it with a number"},
     {NUMBERS, "n == null", 5, "column 6: 'n' is int; it is never null"},
-    {NUMBERS, "n == u4", 5, "column 6: two arguments cannot be compared; one side must be a literal"},
-    {NUMBERS, "n == Red", 5, "column 6: 'Red' is no literal; 'n' is int (text stands in quotes)"},
+    {NUMBERS, "n == Red", 5,
+     "column 6: 'Red' is neither a literal nor an argument; 'n' is int (text stands in quotes)"},
+    {NUMBERS, "args.m > args.n", 0,
+     "column 1: no argument 'm'; Shop.Arguments.Numbers has i1, u1, i2, u2, n, u4, i8, u8, r4, r8, i, u"},
+    {NUMBERS, "args.n > args.m", 9,
+     "column 10: no argument 'm'; Shop.Arguments.Numbers has i1, u1, i2, u2, n, u4, i8, u8, r4, r8, i, u"},
+    {NUMBERS, "n == u8", 5,
+     "column 6: 'n' and 'u8' cannot be compared: ulong (or nuint) and a signed number have no type in common"},
+    {NUMBERS, "u > i1", 4,
+     "column 5: 'u' and 'i1' cannot be compared: ulong (or nuint) and a signed number have no type in common"},
+    {OTHERS, "name == colour", 8,
+     "column 9: 'name' and 'colour' cannot be compared: one is an enum, the other is none"},
+    {OTHERS, "colour == big", 10, "column 11: 'colour' and 'big' cannot be compared: they are different enums"},
+    {OTHERS, "flag == letter", 8, "column 9: 'flag' and 'letter' cannot be compared: one is a bool, the other is none"},
+    {OTHERS, "flag < flag", 7, "column 8: 'flag' and 'flag' cannot be compared: bools compare with == or != only"},
+    {OTHERS, "name == letter", 8,
+     "column 9: 'name' and 'letter' cannot be compared: one is a string, the other is none"},
+    {OTHERS, "name > name", 7, "column 8: 'name' and 'name' cannot be compared: strings compare with == or != only"},
+    {OTHERS, "name ~ name", 7, "column 8: ~ takes a pattern in quotes: ~ \"^Bo.*\""},
+    {OTHERS, "name == item", 8,
+     "column 9: 'item' is Item: two sides can be numbers, strings, enums and bools; name such a member"},
+    {REFUSED, "number == pointer", 10,
+     "column 11: 'pointer' is int*: two sides can be numbers, strings, enums and bools; name such a member"},
+    {REFUSED, "number > result", 9,
+     "column 10: 'result' is an out parameter: it has no value yet when the call begins"},
+    {REFUSED, "text == text", 0,
+     "column 1: 'text' is ref string: two sides can be numbers, strings, enums and bools; name such a member"},
+    {NUMBERS, "n == elapsed", 5, "column 6: 'elapsed' can be compared with literals only"},
     {OTHERS, "flag == 1", 8, "column 9: 'flag' is bool; compare it with true or false"},
     {OTHERS, "flag < true", 7, "column 8: 'flag' is bool; compare it with == or !="},
     {OTHERS, "letter == 'xy'", 10, "column 11: 'letter' is char; compare it with one character, such as 'x'"},
@@ -360,7 +411,8 @@ static const struct {
     {OTHERS, "name == 5", 8, "column 9: 'name' is string; compare it with \"text\" or null"},
     {OTHERS, "name", 0, "column 1: 'name' is string; compare it with \"text\" or null"},
     {OTHERS, "name < 'x'", 7, "column 8: 'name' is string; compare it with == or !="},
-    {OTHERS, "name == bob", 8, "column 9: 'bob' is no literal; 'name' is string (text stands in quotes)"},
+    {OTHERS, "name == bob", 8,
+     "column 9: 'bob' is neither a literal nor an argument; 'name' is string (text stands in quotes)"},
     {OTHERS, "item == 5", 8, "column 9: 'item' is Item; it can only be compared with null"},
     {OTHERS, "list < null", 7, "column 8: 'list' is int[]; compare it with == or !="},
     {OTHERS, "colour == Pink", 10, "column 11: 'Pink' is no member of Shop.Colour; it has Red, Green, Blue"},
@@ -440,6 +492,12 @@ static void ends_can_be_named(void **state)
         {"elapsed >= 1.5ms", 'v', true, NULL},
         {"exception != null", 'v', true, NULL},
         {"null == exception", 'v', true, NULL},
+        {"return > n", 'n', true, NULL},
+        {"i8 == return", 'n', true, NULL},
+        {"return != name", 't', true,
+         "column 11: 'name' is neither a literal nor an argument; 'return' is string (text stands in quotes)"},
+        {"elapsed > n", 'n', true, "column 1: 'elapsed' can be compared with literals only"},
+        {"n == exception.HResult", 'n', true, "column 6: 'exception' can be compared with literals only"},
         {"return.Length > 2", 'n', true, "column 1: members of 'return' cannot be compared for async methods"},
         {"return > 5", 'v', true, "column 1: 'return' cannot be compared: the method returns nothing"},
         {"return > 5", '-', true, "column 1: 'return' is known when a call ends: watch and stat can ask for it"},
