@@ -213,15 +213,14 @@ static bool is_hidden(const plan *p, uint16_t slot)
     return false;
 }
 
-static probe_step step_of(eng *g, const query_member *m)
+static probe_step step_of(eng *g, const query_member *m, bool first)
 {
-    static const probe_step_kind kinds[] = {[QUERY_FIELD] = PROBE_STEP_FIELD,
-                                            [QUERY_COUNT] = PROBE_STEP_COUNT,
-                                            [QUERY_LENGTH] = PROBE_STEP_LENGTH,
-                                            [QUERY_ELEMENT] = PROBE_STEP_ELEMENT,
-                                            [QUERY_LIST_ELEMENT] = PROBE_STEP_LIST_ELEMENT};
+    static const probe_step_kind kinds[] = {
+        [QUERY_FIELD] = PROBE_STEP_FIELD,     [QUERY_INNER] = PROBE_STEP_INNER,
+        [QUERY_COUNT] = PROBE_STEP_COUNT,     [QUERY_LENGTH] = PROBE_STEP_LENGTH,
+        [QUERY_ELEMENT] = PROBE_STEP_ELEMENT, [QUERY_LIST_ELEMENT] = PROBE_STEP_LIST_ELEMENT};
     const eng_module *of = m->image ? eng_module_of_image(g, m->image) : NULL;
-    return (probe_step){.kind = (uint8_t)kinds[m->kind],
+    return (probe_step){.kind = (uint8_t)(first && m->kind == QUERY_INNER ? PROBE_STEP_VALUE : kinds[m->kind]),
                         .size = m->size,
                         .index = m->index,
                         .module = of ? of->id : 0,
@@ -233,7 +232,7 @@ static probe_step step_of(eng *g, const query_member *m)
 /* From the object in v's slot (NULL: the exception) to what the condition compares. */
 static bool add_path(eng *g, plan *p, const weave_value *v, const query_node *n, err_t *e)
 {
-    if (v && v->how != WEAVE_OBJECT)
+    if (v && v->how != (n->members->kind == QUERY_INNER ? WEAVE_TYPED : WEAVE_OBJECT))
         return err_set(e, ERR_USAGE, n->column, "'%s' is no reference here: its members cannot be compared",
                        n->argument);
     if (p->path_count == PROBE_PATHS_MOST)
@@ -246,7 +245,7 @@ static bool add_path(eng *g, plan *p, const weave_value *v, const query_node *n,
                          .steps = arena_array(p->scratch, n->member_count, sizeof *path->steps)};
     if (!path->steps) return err_set(e, ERR_MEMORY, -1, "out of memory");
     for (uint32_t i = 0; i < n->member_count; i++)
-        path->steps[i] = step_of(g, &n->members[i]);
+        path->steps[i] = step_of(g, &n->members[i], i == 0);
     p->path_of[p->path_count++] = n;
     p->slot += probe_path_room(path->element) + 8u; /* the value, and whether there is one */
     return true;

@@ -375,7 +375,15 @@ void probe_object(wire_event *tok, int32_t slot, uint8_t *object)
 
 void probe_typed(wire_event *tok, int32_t slot, probe_typedref ref)
 {
-    append(tok, slot, take_typed, &ref);
+    probe_thread *t = probe_self();
+    probe_frame *f = probe_frame_of(tok);
+    const probe *p = f->probe;
+    if (!t) return;
+    if (probe_in(t, p->sink) && probe_surface(t, f)) {
+        if (!probe_only_followed(p, slot)) append_to(t, f, slot, take_typed, &ref);
+        probe_follow_value(t, f, slot, ref);
+    }
+    probe_out(t);
 }
 
 void probe_span(wire_event *tok, int32_t slot, probe_typedref ref, int32_t element)

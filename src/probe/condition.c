@@ -87,10 +87,12 @@ static bool compare(const probe_op *op, const wire_event *event)
     if (op->when == PROBE_THREW && !threw(event)) return false;
     const uint8_t *value = (const uint8_t *)event + op->slot;
     if (op->path && op->how == WIRE_PRIMITIVE && value[probe_path_room(op->element)] != PROBE_PATH_VALUE)
-        return op->compare == PROBE_NE;
+        return op->compare == (op->literal == PROBE_NULL ? PROBE_EQ : PROBE_NE);
     const wire_piece *p = op->how == WIRE_PRIMITIVE ? NULL : probe_piece_at(event, op->slot);
     switch ((probe_literal)op->literal) {
-    case PROBE_NULL: return holds(op->compare, p ? 1 : 0) && (op->compare == PROBE_EQ || op->compare == PROBE_NE);
+    case PROBE_NULL: /* a primitive: of a Nullable<T> that has a value */
+        return holds(op->compare, p || op->how == WIRE_PRIMITIVE ? 1 : 0) &&
+               (op->compare == PROBE_EQ || op->compare == PROBE_NE);
     case PROBE_TEXT: return text_equal(p, op) == (op->compare == PROBE_EQ);
     case PROBE_REGEX: return text_like(p, op) == (op->compare == PROBE_LIKE);
     case PROBE_DECIMAL:
@@ -130,7 +132,7 @@ bool probe_compare_live(const probe_op *op, const uint8_t *at)
     const uint8_t *object = NULL;
     uint8_t bytes[8] = {0};
     if (at && is_object) memcpy(&object, at, sizeof object);
-    if (op->literal == PROBE_NULL) return (object == NULL) == (op->compare == PROBE_EQ);
+    if (op->literal == PROBE_NULL) return (is_object ? !object : !at) == (op->compare == PROBE_EQ);
     if (!at || (is_object && !object)) return op->compare == PROBE_NE || op->compare == PROBE_UNLIKE;
     if (op->literal == PROBE_REGEX) return (object && live_text_like(op, object)) == (op->compare == PROBE_LIKE);
     if (op->literal == PROBE_TEXT) return (object && live_text_is(op, object)) == (op->compare == PROBE_EQ);

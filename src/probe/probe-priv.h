@@ -134,6 +134,15 @@ wire_event *probe_free_room(const probe_thread *t);
 
 /* The values at the ends of the paths from an object slot. Inside of probe_in. */
 void probe_follow(probe_thread *t, probe_frame *f, int32_t slot, uint8_t *object);
+/* The same from a struct. */
+void probe_follow_value(probe_thread *t, probe_frame *f, int32_t slot, probe_typedref ref);
+/*
+ * The bytes of a struct, and whether references in them may be none; NULL: there is nothing to read. copy: room where
+ * they are not read in place, which is how the heap is read.
+ */
+#define PROBE_VALUE_MOST 512u
+const uint8_t *probe_value_at(probe_typedref ref, uint8_t copy[PROBE_VALUE_MOST], bool *doubt);
+bool probe_is_object(uint64_t address);
 /*
  * The paths from an exception, decided at once: in its first pass frames of deeper calls lie behind this one, and there
  * is no room for a picture.

@@ -96,7 +96,9 @@ static inline uint16_t probe_path_room(uint8_t element)
 /*
  * A path leads from an object in a slot to a value that a condition compares: FIELD, two of them (DIFFERENCE), LENGTH
  * of a string or array, ELEMENT of an array, LIST_ELEMENT of the array in one field that is in use up to the other,
- * EXACT to 1 where the object is of that type, to 0 where it is of another, a derived one too.
+ * EXACT to 1 where the object is of that type, to 0 where it is of another, a derived one too. INNER: to a field of the
+ * struct that the step before leads to, VALUE to one of the struct that lies in the slot; to nothing where the byte at
+ * `other` is 0 (what a Nullable<T> holds).
  */
 typedef enum probe_step_kind {
     PROBE_STEP_FIELD,
@@ -104,10 +106,15 @@ typedef enum probe_step_kind {
     PROBE_STEP_LENGTH,
     PROBE_STEP_ELEMENT,
     PROBE_STEP_LIST_ELEMENT,
-    PROBE_STEP_EXACT
+    PROBE_STEP_EXACT,
+    PROBE_STEP_INNER,
+    PROBE_STEP_VALUE
 } probe_step_kind;
 
-/* Where an object of this type has the fields of a step, in bytes from its start. offset 0: it has none. EXACT: 1 or 0.
+/*
+ * Where an object of this type has the fields of a step, in bytes from its start. offset 0: it has none. EXACT: 1 or 0.
+ * INNER, VALUE: from the start of the struct, and one more. The type is that of the object around the struct, which may
+ * lie in others, or of the struct in the slot.
  */
 #define PROBE_KNOWN_MOST 16u
 #define PROBE_EXACT_MOST 128u /* a base has many derived types, and most objects may be theirs */

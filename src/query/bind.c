@@ -474,14 +474,29 @@ static bool bind_root(const binder *b, query_node *n, query_place *root)
     }
     if (n->root == QUERY_THIS) {
         cil_token base = cil_cell_token(b->im, CIL_TYPE_DEF, b->owner, CIL_TYPE_DEF_EXTENDS);
-        bool is_struct = cil_type_is(b->im, base, "System.ValueType") || cil_type_is(b->im, base, "System.Enum");
-        root->type = (cil_type){.element = CIL_E_CLASS, .token = CIL_TOKEN(CIL_TYPE_DEF, b->owner)};
-        return !is_struct || query_error(b->e, n->column, "'this' is a struct here: its members cannot be compared");
+        bool is_struct = cil_type_is(b->im, base, "System.ValueType");
+        root->type = (cil_type){.element = is_struct ? CIL_E_VALUETYPE : CIL_E_CLASS,
+                                .token = CIL_TOKEN(CIL_TYPE_DEF, b->owner)};
+        return true;
     }
     root->type = *root_type(b, n);
-    return !root->type.byref ||
+    const bool is_struct = root->type.element == CIL_E_VALUETYPE ||
+                           (root->type.element == CIL_E_GENERICINST && root->type.generic_is_value);
+    return !root->type.byref || is_struct ||
            query_error(b->e, n->column, "'%.*s' is passed by reference: its members cannot be compared",
                        (int)head_of(n->argument), n->argument);
+}
+
+static bool is_null_test(const query_node *n)
+{
+    return n->kind == QUERY_COMPARE && n->value_kind == QUERY_NULL && !n->name;
+}
+
+/* A Nullable<T> beside null: whether there is a value tells; which one it is nobody asks. */
+static bool bind_has_value(const binder *b, query_node *n, const cil_type *t)
+{
+    n->element = CIL_E_U1;
+    return only_equality(b, n, t);
 }
 
 static bool bind_path(const binder *b, query_node *n, size_t head)
@@ -494,7 +509,8 @@ static bool bind_path(const binder *b, query_node *n, size_t head)
     there.owner = end.owner;
     there.method = 0;
     there.sig = (cil_method_sig){.param_count = 0};
-    if (!bind_value(&there, n, &end.type)) return false;
+    if (!(n->is_nullable && is_null_test(n) ? bind_has_value(&there, n, &end.type) : bind_value(&there, n, &end.type)))
+        return false;
     n->members[n->member_count - 1].size =
         n->element == CIL_E_VALUETYPE ? QUERY_DECIMAL_SIZE : (uint8_t)cil_element_size(n->element);
     return true;
@@ -538,6 +554,20 @@ static bool bind_exception(const binder *b, query_node *n)
         "'exception' can be compared with null (== or !=), and its members: exception.Message == \"...\"");
 }
 
+static bool is_out(const binder *b, const query_node *n)
+{
+    uint32_t row = param_row(b->im, b->method, n->index);
+    uint32_t flags = row ? cil_cell(b->im, CIL_PARAM, row, CIL_PARAM_FLAGS) : 0;
+    return root_type(b, n)->byref && (flags & (PARAM_IN | PARAM_OUT)) == PARAM_OUT;
+}
+
+static bool is_nullable_root(const binder *b, const query_node *n)
+{
+    if (n->root == QUERY_THIS || n->root == QUERY_EXCEPTION) return false;
+    const query_place root = {.im = b->im, .type = *root_type(b, n)};
+    return query_is_nullable(&root);
+}
+
 /* By the root that was found. */
 static bool bind_rooted(const binder *b, query_node *n)
 {
@@ -550,22 +580,17 @@ static bool bind_rooted(const binder *b, query_node *n)
     if (n->root >= QUERY_RESULT && !has_end(b, n)) return false;
     if (n->root == QUERY_ELAPSED) return bind_elapsed(b, n);
     if (n->root == QUERY_THREAD) return bind_thread(b, n);
-    if (n->argument[head]) return bind_path(b, n, head);
+    if (n->root == QUERY_ARGUMENT && is_out(b, n))
+        return query_error(b->e, n->column, "'%.*s' is an out parameter: it has no value yet when the call begins",
+                           (int)head, n->argument);
+    if (n->argument[head] || is_nullable_root(b, n)) return bind_path(b, n, head);
     if (n->root == QUERY_EXCEPTION) return bind_exception(b, n);
     if (n->root == QUERY_RESULT) return bind_value(b, n, root_type(b, n));
     if (n->root == QUERY_THIS)
         return n->kind == QUERY_KEY
                    ? query_error(b->e, n->column, "'this' is an object; name one of its members: this.Name")
                    : query_error(b->e, n->column, "'this' is never null; compare one of its members: this.Name");
-    const cil_type *t = root_type(b, n);
-    if (n->root == QUERY_LOCAL) return bind_value(b, n, t);
-    uint32_t row = param_row(b->im, b->method, n->index);
-    uint32_t flags = row ? cil_cell(b->im, CIL_PARAM, row, CIL_PARAM_FLAGS) : 0;
-    if (t->byref && (flags & (PARAM_IN | PARAM_OUT)) == PARAM_OUT) {
-        return query_error(b->e, n->column, "'%s' is an out parameter: it has no value yet when the call begins",
-                           n->argument);
-    }
-    return bind_value(b, n, t);
+    return bind_value(b, n, root_type(b, n));
 }
 
 /* ---- two paths --------------------------------------------------------------------------------------------------- */

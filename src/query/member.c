@@ -51,10 +51,19 @@ static const struct {
     {"System.Collections.Generic.IReadOnlyCollection`1", false},
 };
 
+static name name_of(const char *text)
+{
+    return (name){text, strlen(text)};
+}
+
 static bool is_name(name x, const char *text)
 {
     return strlen(text) == x.n && memcmp(text, x.p, x.n) == 0;
 }
+
+/* Structs that are values as a whole. */
+static const char *const closed[] = {"System.Decimal", "System.DateTime", "System.TimeSpan", "System.Guid",
+                                     "System.DateTimeOffset"};
 
 /* ---- types ------------------------------------------------------------------------------------------------------ */
 
@@ -129,14 +138,17 @@ static name source_name(const cil_image *im, uint32_t rid)
     return (name){text + 1, n - tail - 1};
 }
 
-/* What properties of System.Exception answer with, which are code. */
+/* What properties of System.Exception and Nullable<T> answer with, which are code. */
 static name kept_as(const found_type *t, name wanted)
 {
     static const char *const fields[][2] = {
         {"Message", "_message"}, {"InnerException", "_innerException"}, {"HResult", "_HResult"}, {"Source", "_source"}};
-    if (!cil_type_is(t->im, CIL_TOKEN(CIL_TYPE_DEF, t->rid), "System.Exception")) return wanted;
+    const cil_token type = CIL_TOKEN(CIL_TYPE_DEF, t->rid);
+    if (cil_type_is(t->im, type, "System.Nullable`1") && is_name(wanted, "HasValue")) return name_of("hasValue");
+    if (cil_type_is(t->im, type, "System.Nullable`1") && is_name(wanted, "Value")) return name_of("value");
+    if (!cil_type_is(t->im, type, "System.Exception")) return wanted;
     for (size_t i = 0; i < RJ_COUNT(fields); i++)
-        if (is_name(wanted, fields[i][0])) return (name){fields[i][1], strlen(fields[i][1])};
+        if (is_name(wanted, fields[i][0])) return name_of(fields[i][1]);
     return wanted;
 }
 
@@ -220,11 +232,6 @@ static bool type_of_field(const walker *w, const found_type *t, uint32_t rid, qu
            query_error(w->e, w->column, "its type is a type parameter: what it is differs from object to object");
 }
 
-static name name_of(const char *text)
-{
-    return (name){text, strlen(text)};
-}
-
 static bool take_known(const walker *w, const found_type *t, int which, query_member *m, query_place *out)
 {
     m->kind = known[which].kind;
@@ -273,6 +280,41 @@ static bool element_of(const walker *w, query_place *array)
            query_error(w->e, w->column, "its type is a type parameter: what it is differs from object to object");
 }
 
+static bool is_struct(const cil_type *t)
+{
+    return t->element == CIL_E_VALUETYPE || (t->element == CIL_E_GENERICINST && t->generic_is_value);
+}
+
+bool query_is_nullable(const query_place *p)
+{
+    return p->type.element == CIL_E_GENERICINST && p->type.generic_is_value &&
+           cil_type_is(p->im, p->type.token, "System.Nullable`1");
+}
+
+/* One with fields that mean something; where it lies in something else, whose place in there can be found out. */
+static bool is_open(const walker *w, const query_place *p, const query_member *before)
+{
+    found_type t;
+    bool is_closed = !is_struct(&p->type) || p->type.element == CIL_E_TYPEDBYREF;
+    for (size_t i = 0; i < RJ_COUNT(closed); i++)
+        is_closed = is_closed || cil_type_is(p->im, p->type.token, closed[i]);
+    if (!is_closed && find_type(w, p, &t))
+        is_closed = cil_type_is(t.im, cil_cell_token(t.im, CIL_TYPE_DEF, t.rid, CIL_TYPE_DEF_EXTENDS), "System.Enum");
+    if (is_closed)
+        return query_error(w->e, w->column, "%s is no object: it has no members that could be compared", text_of(w, p));
+    if (!before) return true;
+    if (before->kind != QUERY_FIELD && before->kind != QUERY_INNER)
+        return query_error(w->e, w->column, "%s is a struct in a collection: its members cannot be compared",
+                           text_of(w, p));
+    cil_type arg;
+    const bool placed = p->type.element != CIL_E_GENERICINST ||
+                        (query_is_nullable(p) && cil_type_read(p->type.args, &arg) && arg.element != CIL_E_GENERICINST);
+    return placed ||
+           query_error(w->e, w->column,
+                       "%s lies within another type: where a generic struct keeps its fields there is not known",
+                       text_of(w, p));
+}
+
 /* In the type itself, then in its bases. */
 static bool look_up(const walker *w, const query_place *p, name wanted, query_member *m, query_place *out)
 {
@@ -293,9 +335,12 @@ static bool look_up(const walker *w, const query_place *p, name wanted, query_me
         if (which >= 0) return take_known(w, &t, which, m, out);
         m->field_rid = field_named(&t, kept_as(&t, wanted));
         if (m->field_rid) {
-            m->kind = QUERY_FIELD;
+            m->kind = is_struct(&p->type) ? QUERY_INNER : QUERY_FIELD;
             m->image = t.im;
             m->type_rid = t.rid;
+            if (query_is_nullable(p) &&
+                is_name(name_of(cil_cell_string(t.im, CIL_FIELD, m->field_rid, CIL_FIELD_NAME)), "value"))
+                m->other_rid = field_named(&t, name_of("hasValue"));
             return type_of_field(w, &t, m->field_rid, out);
         }
         if (!base_of(w, &t, &base)) break;
@@ -358,11 +403,10 @@ static bool bind_index(const walker *w, const query_place *p, uint32_t index, qu
 
 /* The part at text[*at], which is `.name` or `[index]`; consumed. */
 static bool bind_part(walker *w, const char *text, const uint32_t *columns, uint32_t *at, const query_place *p,
-                      query_member *m, query_place *out)
+                      const query_member *before, query_member *m, query_place *out)
 {
     w->column = columns[*at];
-    if (!is_reference(&p->type))
-        return query_error(w->e, w->column, "%s is no object: it has no members that could be compared", text_of(w, p));
+    if (!is_reference(&p->type) && !is_open(w, p, before)) return false;
     if (text[*at] == '[') {
         uint32_t index = 0;
         for (++*at; text[*at] != ']'; ++*at)
@@ -391,7 +435,19 @@ bool query_path_bind(arena *a, const query_resolver *resolver, const query_path_
             return query_error(e, text->columns[at], "more than %u members one behind the other", QUERY_MEMBERS_MOST);
         query_place from = *out;
         members[count] = (query_member){.size = 8}; /* a reference, where it is not the last */
-        if (!bind_part(&w, text->text, text->columns, &at, &from, &members[count++], out)) return false;
+        const query_member *before = count ? &members[count - 1] : NULL;
+        if (!bind_part(&w, text->text, text->columns, &at, &from, before, &members[count++], out)) return false;
+    }
+    if (query_is_nullable(out)) {
+        const query_place from = *out;
+        w.column = n->column;
+        if (count == QUERY_MEMBERS_MOST)
+            return query_error(e, w.column, "more than %u members one behind the other", QUERY_MEMBERS_MOST);
+        members[count] = (query_member){.size = 8};
+        if (!is_open(&w, &from, count ? &members[count - 1] : NULL) ||
+            !look_up(&w, &from, name_of("Value"), &members[count++], out))
+            return false;
+        n->is_nullable = true;
     }
     n->members = arena_copy(a, members, count * sizeof *members);
     n->member_count = count;

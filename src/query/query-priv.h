@@ -146,7 +146,10 @@ typedef struct query_path_text {
     uint32_t from; /* where the name ends */
 } query_path_text;
 
-/* Fills members and member_count of the node. out: the type of the last one. ERR_USAGE with the column. */
+/* A Nullable<T>: what it holds is looked at, with no member behind it either. */
+bool query_is_nullable(const query_place *p);
+/* Fills members and member_count of the node, and is_nullable. out: the type of the last one. ERR_USAGE with the
+ * column. */
 bool query_path_bind(arena *a, const query_resolver *resolver, const query_path_text *text, const query_place *root,
                      query_node *n, query_place *out, err_t *e);
 

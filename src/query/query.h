@@ -75,7 +75,8 @@ unsigned query_nearest_list(const query_nearest *n, const char **names);
  *            | 'text' | "text" (both are strings; a one-character one also a char) | true | false | null
  *            | enum member name (Red, Color.Red)
  *
- * Members are fields, private ones too, and automatic properties; Length of strings and arrays, Count and [index] of
+ * Members are fields, private ones too, and automatic properties, of objects and of structs; a Nullable<T> compares as
+ * what it holds, and has HasValue and Value; Length of strings and arrays, Count and [index] of
  * the runtime's collections. What a member of null is compared with: nothing is equal to it but null. A bare bool is a
  * comparison with true. Numbers compare as C# would (int with long, signed with unsigned
  * exactly, int with double). Two paths compare where C# lets their types: numbers but for ulong with a signed one and
@@ -111,13 +112,16 @@ typedef struct query_decimal {
 } query_decimal;
 
 /*
- * One step from an object to what it refers to. FIELD: of a type that is the object's own or a base of it. COUNT: such
+ * One step from an object to what it refers to. FIELD: of a type that is the object's own or a base of it; INNER: of a
+ * struct, which the member before leads to or the path begins with; with other_rid (hasValue) nothing is there where
+ * that is false. COUNT: such
  * a field less the one in other_rid, if any, or the length of an array. LENGTH: of a string or an array. ELEMENT: of an
  * array. LIST_ELEMENT: of an array, or of the one in field_rid, which is in use up to other_rid. Where COUNT and
  * LIST_ELEMENT have no image, the declared type is an interface: the object's own type tells (query_collection).
  */
 typedef enum query_member_kind {
     QUERY_FIELD,
+    QUERY_INNER,
     QUERY_COUNT,
     QUERY_LENGTH,
     QUERY_ELEMENT,
@@ -152,9 +156,10 @@ typedef struct query_node {
     const char *argument;                  /* the name typed, and what is behind it */
     const uint32_t *columns, *name_columns; /* of each byte of `argument`, and of `name` */
     query_value_kind value_kind;
-    bool is_bool; /* INT that was typed as true or false */
-    bool is_time; /* UINT that was typed with a unit: ns */
-    bool is_enum; /* filled below */
+    bool is_bool;     /* INT that was typed as true or false */
+    bool is_time;     /* UINT that was typed with a unit: ns */
+    bool is_enum;     /* filled below */
+    bool is_nullable; /* bound: the last member is what a Nullable<T> holds, which was not named */
     int64_t i;
     uint64_t u;
     double f;
@@ -218,8 +223,8 @@ bool query_is_late(const query_node *bound);
 /*
  * Binds the names to the parameters of one method and checks the types: a copy of the tree in the arena, bound.
  * ERR_USAGE with the column; the text lists the arguments (or the members of the enum) that are there. ref and in
- * parameters of primitive types are read at the call's begin; out parameters, structs (Nullable<T> too) and generic
- * parameters are refused. `resolver` may be NULL (then only enums of the same image work).
+ * parameters of primitive types and structs are read at the call's begin; out parameters, structs as a whole and
+ * generic parameters are refused. `resolver` may be NULL (then only enums of the same image work).
  */
 const query_node *query_condition_check(arena *a, const query_node *parsed, const cil_image *image, uint32_t method_rid,
                                         const query_resolver *resolver, err_t *e);

@@ -45,7 +45,7 @@ static void check_bound(const query_node *n, unsigned depth)
     if (n->name || !n->argument || n->member_count > QUERY_MEMBERS_MOST) abort();
     for (uint32_t i = 0; i < n->member_count; i++)
         if (!n->members[i].size || n->members[i].size > QUERY_DECIMAL_SIZE) abort();
-    if ((n->value_kind == QUERY_TEXT) > text || (n->value_kind == QUERY_NULL) > reference) abort();
+    if ((n->value_kind == QUERY_TEXT) > text || (n->value_kind == QUERY_NULL) > (reference || n->is_nullable)) abort();
     if (n->like && (!text || n->op < QUERY_LIKE)) abort();
     if (reference && !n->like && n->op != QUERY_EQ && n->op != QUERY_NE) abort();
     if (reference && n->value_kind != QUERY_TEXT && n->value_kind != QUERY_NULL) abort();

@@ -80,6 +80,25 @@ public sealed class Express : Parcel
     public byte Stage;
 }
 
+/// <summary>Structs within it, and what is found by a key.</summary>
+public class Shelf
+{
+    public Line Place;
+    public int? Limit;
+    public decimal? Price;
+    public DateTime? Seen;
+    public Urgency? Urgency;
+    public DateTime Made;
+    public Slot<Point>? Corner;
+    public (int, string) Pair;
+    public List<Point> Corners = [];
+    public Dictionary<string, int> ByName = [];
+    public Dictionary<string, Item> Items = [];
+    public Dictionary<int, string> ByNumber = [];
+    public Dictionary<Urgency, long>? ByUrgency;
+    public Queue<int> Waiting = [];
+}
+
 public class Depot
 {
     private int _stock;
@@ -94,6 +113,15 @@ public static class Members
 {
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static long Ship(Parcel? value) => value?.Number ?? -1;
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static int Put(Shelf? value) => value?.Place.From.X ?? -1;
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static int Mark(in Line value) => value.To.Y;
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static int MarkBoxed(ref Line value) => value.To.Y;
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static string Name(string? value) => value ?? "null";

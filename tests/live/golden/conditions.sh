@@ -109,6 +109,46 @@ holds Members.Pieces 'value[1].Name == "item 1"' '1' '[2]'
 holds Collections.Ints 'value.Length > 2' 2 '[3]' null
 holds Depot.Take 'this._stock < 100' 1 '[1]' '[1]'
 
+# Members of structs, in arguments and in objects.
+holds Objects.Point 'value.X == 3 && value.Y > 3' '[]'
+holds Objects.Point 'value.X > value.Y' ''
+holds Objects.Line 'value.From.X == 1 && value.To.Y == 4 && value.Label == "line"' '[]'
+holds Objects.Line 'value.Label.Length > 4' ''
+holds Objects.Overlaid 'value.Second == 2' '[]'
+holds Objects.Reading 'value.Value > 20 && value.Colour == null' '[]'
+holds Objects.Reading 'value.Colour == Red' ''
+holds Members.Mark 'value.To.X > 14' 4 '[5]'
+holds Members.Mark 'value.Label ~ "[5-9]$"' 4 '[5]'
+holds Members.MarkBoxed 'value.To.X > 14 && value.Label != null' 4 '[5]'
+holds Members.MarkBoxed 'value.Label == "from 5"' 4 '[5]'
+holds Members.Put 'value.Place.From.X > 2' 1 '[3]' null
+holds Members.Put 'value.Place.To.Y != 2' 1 '[null]'
+holds Members.Put 'value.Place.Label == "from 3"' 1 '[3]' null
+holds Members.Put 'value.Place.Label.Length > value.Place.From.X' '[1]' 33 null
+holds Members.Put 'value.Corner.Value.Y == 5' 3 '[4]' null
+holds Point.Sum 'this.X > this.Y' '1 2' '[3 2]'
+holds Collections.ValueTuple 'value.Item1 == 1 && value.Item2 == "two"' '[]'
+
+# Nullable<T>.
+holds Values.NullableInt32 'value > 5' 5 null '[6]'
+holds Values.NullableInt32 'value != 5' 5 '[null]' '[6]'
+holds Values.NullableInt32 'value == null' 5 '[null]'
+holds Values.NullableInt32 'value != null' '[5]' null
+holds Values.NullableInt32 'value.HasValue && value.Value < 6' '[5]' null 6
+holds Values.NullableInt32 '!value.HasValue' 5 '[null]'
+holds Values.NullableDecimal 'value > 1.5' 1.5 null '[1.51]'
+holds Values.NullableColour 'value == Blue' '[7]' null
+holds Values.NullableBoolean 'value' '[true]' null
+holds Values.NullableDateTime 'value == null' utc '[null]'
+holds Values.NullableInt32 'return > 5' 5 null '[6]'
+holds Objects.NullablePoint 'value.Value.X == 5' '[there]' null
+holds Members.Put 'value.Limit > 2' 1 2 '[4]' null
+holds Members.Put 'value.Limit == null' '[1]' 2 '[null]'
+holds Members.Put 'value.Limit.HasValue' 1 '[2]' null
+holds Members.Put 'value.Price >= 4.25 && value.Urgency == High && value.Seen != null' 2 '[4]' 3 null
+holds Members.Put 'value.Limit == value.Place.From.X' 1 '[2]' '[null]'
+holds Members.Put 'value.Price > value.Limit' 1 '[2]' null
+
 # Two sides.
 holds Work.Add 'left > right' '1 1' '1 2' '[2 1]'
 holds Work.Add 'args.left == args.right || right < left' '[1 1]' '1 2' '[2 1]'
@@ -324,20 +364,55 @@ wrong 'value == "5"' Values.Decimal <<'EOF'
 !   value == "5"
 !            ^
 EOF
-wrong 'value == 5' Values.NullableInt32 <<'EOF'
-! rejit: condition: column 10: 'value' is int?; only primitive types, decimals, strings, enums and null can be compared
-!   value == 5
+wrong 'value == "5"' Values.NullableInt32 <<'EOF'
+! rejit: condition: column 10: 'value' is int; compare it with a number
+!   value == "5"
 !            ^
+EOF
+wrong 'value.Value == null' Values.NullableInt32 <<'EOF'
+! rejit: condition: column 16: 'value.Value' is int; it is never null
+!   value.Value == null
+!                  ^
+EOF
+wrong 'value > null' Values.NullableInt32 <<'EOF'
+! rejit: condition: column 9: 'value' is int; compare it with == or !=
+!   value > null
+!           ^
+EOF
+wrong 'value > 5' Values.NullableDateTime <<'EOF'
+! rejit: condition: column 9: 'value' is DateTime; only primitive types, decimals, strings, enums and null can be compared
+!   value > 5
+!           ^
 EOF
 wrong 'doubled == 5' References.Out <<'EOF'
 ! rejit: condition: column 1: 'doubled' is an out parameter: it has no value yet when the call begins
 !   doubled == 5
 !   ^
 EOF
-wrong 'value.X == 5' Objects.Point <<'EOF'
-! rejit: condition: column 6: Point is no object: it has no members that could be compared
-!   value.X == 5
-!        ^
+wrong 'value.Z == 5' Objects.Point <<'EOF'
+! rejit: condition: column 7: 'Z' is no field or automatic property of Point; it has X, Y
+!   value.Z == 5
+!         ^
+EOF
+wrong 'value.Whole.Days == 5' Objects.Overlaid <<'EOF'
+! rejit: condition: column 12: int is no object: it has no members that could be compared
+!   value.Whole.Days == 5
+!              ^
+EOF
+wrong 'value.Pair.Item1 == 5' Members.Put <<'EOF'
+! rejit: condition: column 11: ValueTuple<int,string> lies within another type: where a generic struct keeps its fields there is not known
+!   value.Pair.Item1 == 5
+!             ^
+EOF
+wrong 'value.Corners[0].X == 5' Members.Put <<'EOF'
+! rejit: condition: column 17: Point is a struct in a collection: its members cannot be compared
+!   value.Corners[0].X == 5
+!                   ^
+EOF
+wrong 'value.Place == null' Members.Put <<'EOF'
+! rejit: condition: column 16: 'value.Place' is Line; only primitive types, decimals, strings, enums and null can be compared
+!   value.Place == null
+!                  ^
 EOF
 wrong 'value.Totle > 5' Members.Ship <<'EOF'
 ! rejit: condition: column 7: 'Totle' is no field or automatic property of Parcel; it has To, Items, Spare, Marks, Tags, Seen, Numbers, Text, Count, Handle, Sent, Fragile, Urgency, Number, Note

@@ -236,6 +236,94 @@ static void a_text_is_found_behind_two_fields(void **state)
     end_agent(f);
 }
 
+/* A struct at 8 in an order, with a bool and an int: what it holds is there where the bool is. */
+static void a_field_of_a_struct_lies_within_the_object(void **state)
+{
+    fixture *f = *state;
+    uint8_t *fields, *object = managed_new(f->order, 16, &fields);
+    fields[4] = 20;
+    f->steps[1] = (probe_step){.kind = PROBE_STEP_INNER, .size = 4};
+    f->path.count = 2;
+    probe_step_learn(&f->steps[1], f->order, 4 + 1, 0);
+    begin_agent(f);
+    assert_true(holds(f, object));
+    assert_false(holds(f, NULL));
+    fields[4] = 10;
+    assert_false(holds(f, object));
+    f->steps[1] = (probe_step){.kind = PROBE_STEP_INNER, .size = 4};
+    probe_step_learn(&f->steps[1], f->order, 4 + 1, 0 + 1);
+    fields[4] = 20;
+    assert_false(holds(f, object));
+    f->op.literal = PROBE_NULL;
+    f->op.compare = PROBE_EQ;
+    assert_true(holds(f, object));
+    fields[0] = 1;
+    assert_false(holds(f, object));
+    f->op.compare = PROBE_NE;
+    assert_true(holds(f, object));
+    f->op.literal = PROBE_INT;
+    f->op.compare = PROBE_GT;
+    assert_true(holds(f, object));
+    assert_int_equal(slot(f)->dropped, 0);
+    f->steps[1] = (probe_step){.kind = PROBE_STEP_INNER, .size = 4, .module = 1}; /* it has no such field */
+    assert_false(holds(f, object));
+    assert_int_equal(slot(f)->dropped, 1);
+    end_agent(f);
+}
+
+/* Does the condition hold for a call with this struct? */
+static bool holds_for(fixture *f, void *value, uint64_t type)
+{
+    wire_event *tok = (wire_event *)probe_enter(&f->probe);
+    assert_non_null(tok);
+    probe_typed(tok, ROOT, (probe_typedref){value, type});
+    if (!probe_ready(tok)) return false;
+    probe_leave(tok);
+    return true;
+}
+
+/* On the stack of the call, as arguments are, and in the heap, where a reference may be past the end of all. */
+static void a_struct_is_read_where_it_lies(void **state)
+{
+    fixture *f = *state;
+    static const uint16_t ada[] = {'A', 'd', 'a'};
+    const uint64_t type = managed_type(MANAGED_STRUCT, 16, &(managed_refs){8, 8}, 1);
+    uint8_t *fields;
+    managed_new(type, 16, &fields);
+    struct {
+        const uint8_t *name;
+        int32_t number;
+    } here = {managed_new_string("Ada"), 20};
+    f->steps[0] = (probe_step){.kind = PROBE_STEP_VALUE, .size = 4};
+    probe_step_learn(&f->steps[0], type, 8 + 1, 0);
+    memcpy(fields + 8, &(int32_t){20}, 4);
+    assert_true(holds_for(f, &here, type));
+    assert_true(holds_for(f, fields, type));
+    here.number = fields[8] = 5;
+    assert_false(holds_for(f, &here, type));
+    assert_false(holds_for(f, fields, type));
+    assert_int_equal(slot(f)->dropped, 0);
+    assert_false(holds_for(f, (void *)1, type)); /* of no struct at all */
+    assert_int_equal(slot(f)->dropped, 1);
+    f->steps[0] = (probe_step){.kind = PROBE_STEP_VALUE, .size = 8};
+    probe_step_learn(&f->steps[0], type, 0 + 1, 0);
+    f->path.element = WIRE_E_STRING;
+    f->op = (probe_op){.kind = PROBE_OP_COMPARE,
+                       .literal = PROBE_TEXT,
+                       .units = 3,
+                       .text = ada,
+                       .element = WIRE_E_STRING,
+                       .slot = VALUE,
+                       .how = WIRE_OBJECT,
+                       .path = 1};
+    assert_true(holds_for(f, &here, type));
+    managed_set(fields, 0, here.name);
+    assert_true(holds_for(f, fields, type));
+    memcpy(fields, &(uint64_t){0x1230}, 8); /* no object */
+    assert_false(holds_for(f, fields, type));
+    assert_int_equal(slot(f)->dropped, 2);
+}
+
 static void elements_are_looked_at_within_bounds(void **state)
 {
     fixture *f = *state;
@@ -300,6 +388,8 @@ int main(void)
         T(a_type_is_told_from_its_own_kind),
         T(a_member_of_null_is_null),
         T(a_text_is_found_behind_two_fields),
+        T(a_field_of_a_struct_lies_within_the_object),
+        T(a_struct_is_read_where_it_lies),
         T(elements_are_looked_at_within_bounds),
         T(an_object_of_another_type_is_not_looked_into),
         T(without_an_answer_the_call_is_counted_as_dropped),

@@ -10,10 +10,12 @@
 
 static test_image names;
 
-#define NUMBERS  "Shop.Arguments.Numbers(sbyte,byte,short,ushort,int,uint,long,ulong,float,double,nint,nuint)"
-#define OTHERS   "Shop.Arguments.Others(bool,char,string,object,int[],Item,Colour,Big,Depth,DayOfWeek)"
-#define REFUSED  "Shop.Arguments.Refused(int?,decimal,DateTime,out int,ref int,in Colour,ref string,int*)"
-#define GENERIC  "Shop.Arguments.Generic<T>(T,List<T>)"
+#define NUMBERS "Shop.Arguments.Numbers(sbyte,byte,short,ushort,int,uint,long,ulong,float,double,nint,nuint)"
+#define OTHERS  "Shop.Arguments.Others(bool,char,string,object,int[],Item,Colour,Big,Depth,DayOfWeek)"
+#define REFUSED "Shop.Arguments.Refused(int?,decimal,DateTime,out int,ref int,in Colour,ref string,int*)"
+#define GENERIC "Shop.Arguments.Generic<T>(T,List<T>)"
+#define STRUCTS \
+    "Shop.Arguments.Structs(Corner,in Corner,out Corner,Shelf,Pair<int,string>,Corner[],DayOfWeek,Span<int>)"
 #define VERBATIM "Shop.Arguments.Verbatim(int,int)"
 #define NONE     "Shop.Arguments.None()"
 
@@ -333,6 +335,12 @@ static const struct {
     {OTHERS, "name == name", "name==name [2:0e 2:0e texts]"},
     {OTHERS, "flag != flag", "flag!=flag [0:02 0:02 numbers]"},
     {OTHERS, "letter > letter", "letter>letter [1:03 1:03 numbers]"},
+    {STRUCTS, "corner.X > 3 && corner.Of == null", "(and corner.X>3 [0:08] corner.Of==null [0:1c])"},
+    {STRUCTS, "corner.Depth == Over", "corner.Depth==3 [0:06 enum]"},
+    {STRUCTS, "given.X != corner.X", "given.X!=corner.X [1:08 0:08 numbers]"},
+    {STRUCTS, "given.Of.Price > 1", "given.Of.Price>0:1/0m [1:11]"},
+    {STRUCTS, "shelf.Near.X < 7", "shelf.Near.X<7 [3:08]"},
+    {STRUCTS, "pair.First == 1 && pair.Second == 'x'", "(and pair.First==1 [4:08] pair.Second=='x' [4:0e])"},
     {OTHERS, "colour < colour", "colour<colour [6:05 6:05 numbers]"},
 };
 
@@ -422,7 +430,8 @@ static const struct {
     {OTHERS, "colour == null", 10, "column 11: 'colour' is Colour; compare it with one of its members or a number"},
     {OTHERS, "colour == 1.5", 10, "column 11: 'colour' is Colour; compare it with one of its members or a number"},
     {OTHERS, "colour", 0, "column 1: 'colour' is Colour; compare it with one of its members or a number"},
-    {REFUSED, "maybe == null", 9, "column 10: 'maybe' is int?; " KINDS},
+    {REFUSED, "maybe == null", 0,
+     "column 1: the type int? has no fields that could be looked at, or is not loaded yet"},
     {REFUSED, "price == null", 9, "column 10: 'price' is decimal; it is never null"},
     {REFUSED, "price", 0, "column 1: 'price' is decimal; only a bool stands alone; write a comparison"},
     {REFUSED, "price == 'x'", 9, "column 10: 'price' is decimal; compare it with a number"},
@@ -432,6 +441,21 @@ static const struct {
     {REFUSED, "result == 0", 0, "column 1: 'result' is an out parameter: it has no value yet when the call begins"},
     {REFUSED, "text == 'x'", 8, "column 9: 'text' is ref string; a reference to a reference cannot be compared"},
     {REFUSED, "pointer == 'x'", 11, "column 12: 'pointer' is int*; compare it with a number"},
+    {STRUCTS, "corner == null", 10, "column 11: 'corner' is Corner; " KINDS},
+    {STRUCTS, "corner.Y == 1", 7, "column 8: 'Y' is no field or automatic property of Corner; it has X, Of, Depth"},
+    {STRUCTS, "corner.Sum == 1", 7,
+     "column 8: 'Sum' is computed by code, which a condition does not run, in Corner; it has X, Of, Depth"},
+    {STRUCTS, "corner.X.Y == 1", 8, "column 9: int is no object: it has no members that could be compared"},
+    {STRUCTS, "corner[0] == 1", 6, "column 7: Corner is no array and no List"},
+    {STRUCTS, "made.X == 1", 0, "column 1: 'made' is an out parameter: it has no value yet when the call begins"},
+    {STRUCTS, "shelf.Age.Ticks == 1", 9, "column 10: TimeSpan is no object: it has no members that could be compared"},
+    {STRUCTS, "shelf.Depth.X == 1", 11, "column 12: Depth is no object: it has no members that could be compared"},
+    {STRUCTS, "day.X == 1", 3, "column 4: DayOfWeek is no object: it has no members that could be compared"},
+    {STRUCTS, "shelf.Both.First == 1", 10,
+     "column 11: Pair<int,int> lies within another type: where a generic struct keeps its fields there is not known"},
+    {STRUCTS, "corners[0].X == 1", 10, "column 11: Corner is a struct in a collection: its members cannot be compared"},
+    {STRUCTS, "span.Length == 1", 5,
+     "column 6: the type Span<int> has no fields that could be looked at, or is not loaded yet"},
     {GENERIC, "any == null", 7, "column 8: 'any' is T; " KINDS},
 };
 
