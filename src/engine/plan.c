@@ -218,7 +218,8 @@ static probe_step step_of(eng *g, const query_member *m, bool first)
     static const probe_step_kind kinds[] = {
         [QUERY_FIELD] = PROBE_STEP_FIELD,     [QUERY_INNER] = PROBE_STEP_INNER,
         [QUERY_COUNT] = PROBE_STEP_COUNT,     [QUERY_LENGTH] = PROBE_STEP_LENGTH,
-        [QUERY_ELEMENT] = PROBE_STEP_ELEMENT, [QUERY_LIST_ELEMENT] = PROBE_STEP_LIST_ELEMENT};
+        [QUERY_ELEMENT] = PROBE_STEP_ELEMENT, [QUERY_LIST_ELEMENT] = PROBE_STEP_LIST_ELEMENT,
+        [QUERY_ENTRIES] = PROBE_STEP_ENTRIES, [QUERY_LOOKUP] = PROBE_STEP_LOOKUP};
     const eng_module *of = m->image ? eng_module_of_image(g, m->image) : NULL;
     return (probe_step){.kind = (uint8_t)(first && m->kind == QUERY_INNER ? PROBE_STEP_VALUE : kinds[m->kind]),
                         .size = m->size,
@@ -226,7 +227,12 @@ static probe_step step_of(eng *g, const query_member *m, bool first)
                         .module = of ? of->id : 0,
                         .type = CIL_TOKEN(CIL_TYPE_DEF, m->type_rid),
                         .field = CIL_TOKEN(CIL_FIELD, m->field_rid),
-                        .other = m->other_rid ? CIL_TOKEN(CIL_FIELD, m->other_rid) : 0};
+                        .other = m->other_rid ? CIL_TOKEN(CIL_FIELD, m->other_rid) : 0,
+                        .next = m->next_rid ? CIL_TOKEN(CIL_FIELD, m->next_rid) : 0,
+                        .key_element = (uint8_t)m->key_element,
+                        .key_units = (uint16_t)m->key_units,
+                        .key_bits = m->key_bits,
+                        .key_text = m->key_text};
 }
 
 /* From the object in v's slot (NULL: the exception) to what the condition compares. */

@@ -365,6 +365,31 @@ static void answer_inside(eng *g, const probe_step *s, clr_class_id type, uint32
     *other = s->other ? second + 1 : 0;
 }
 
+/* Is the key of a dictionary's entry what the step takes it for? */
+static bool has_key(eng *g, const probe_step *s, const type_info *entry)
+{
+    type_info t;
+    if (!entry->arg_count || !info_of(g, entry->args[0], &t)) return false;
+    if (s->key_element == CIL_E_STRING) return simple_of(&t) >= 0 && simple[simple_of(&t)].element == CIL_E_STRING;
+    return is_value(entry->args[0]) &&
+           bytes_of_value(g, entry->args[0]) == cil_element_size((cil_element)s->key_element);
+}
+
+/* Where the entries in an array of the type keep what is asked for; see probe_known. */
+static void answer_entry(eng *g, const probe_step *s, clr_class_id type, uint32_t *offset, uint32_t *other)
+{
+    type_info t;
+    uint32_t element_type = 0, rank = 0, value = 0, key = 0, next = 0;
+    clr_class_id entry = 0;
+    if (g->info->vt->IsArrayClass(g->info, type, &element_type, &entry, &rank) != CLR_OK || !info_of(g, entry, &t) ||
+        t.module->id != s->module || t.token != s->type || !has_key(g, s, &t) ||
+        !field_offset(g, entry, s->field, &value) || !field_offset(g, entry, s->other, &key) ||
+        !field_offset(g, entry, s->next, &next) || key > UINT16_MAX || next > UINT16_MAX)
+        return;
+    *offset = value + 1;
+    *other = key | next << 16;
+}
+
 /* In the type itself or a base of it. */
 static void answer(void *owner, const probe_step *s, uint64_t type, uint32_t *offset, uint32_t *other)
 {
@@ -380,6 +405,10 @@ static void answer(void *owner, const probe_step *s, uint64_t type, uint32_t *of
     }
     if (s->kind == PROBE_STEP_INNER || s->kind == PROBE_STEP_VALUE) {
         answer_inside(g, s, type, offset, other);
+        return;
+    }
+    if (s->kind == PROBE_STEP_LOOKUP) {
+        answer_entry(g, s, type, offset, other);
         return;
     }
     id = owner_of(g, s, id, &t, &field, &second);

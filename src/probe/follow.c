@@ -110,7 +110,38 @@ static outcome count(probe_step *s, uint64_t object, uint64_t *number)
     return FOUND;
 }
 
-/* number: where a value that is computed is put. */
+static bool is_text(uint64_t object)
+{
+    const uint64_t type = type_of(object);
+    return half(type) & HAS_COMPONENTS && half(type + 4) == STRING_BASE;
+}
+
+static bool is_key(const probe_step *s, uint64_t at)
+{
+    if (s->key_element != WIRE_E_STRING)
+        return memcmp((const void *)at, &s->key_bits, wire_element_size(s->key_element)) == 0;
+    const uint64_t key = word(at);
+    return key && is_text(key) && half(key + 8) == s->key_units &&
+           memcmp((const void *)(key + 12), s->key_text, (size_t)s->key_units * 2) == 0;
+}
+
+/* Goes through the entries: the program's comparer and hashes are its own code. */
+static outcome look_up(probe_step *s, uint64_t array, uint32_t used, uint64_t *at)
+{
+    const probe_known *k = place_of(s, array);
+    const uint64_t type = type_of(array), size = half(type) & 0xFFFF;
+    if (!k || !(half(type) & HAS_COMPONENTS)) return UNDECIDED;
+    const uint32_t count = RJ_MIN(used, half(array + 8)), most = RJ_MIN(count, PROBE_LOOKUPS_MOST);
+    uint64_t entry = array + half(type + 4) - 8;
+    for (uint32_t i = 0; i < most; i++, entry += size) {
+        if ((int32_t)half(entry + (k->other >> 16)) < -1 || !is_key(s, entry + (k->other & 0xFFFF))) continue;
+        *at = entry + k->offset - 1;
+        return FOUND;
+    }
+    return most < count ? UNDECIDED : NONE;
+}
+
+/* number: where a value that is computed is put, and what ENTRIES says to LOOKUP. */
 static outcome step(probe_step *s, uint64_t object, uint64_t *at, uint64_t *number)
 {
     const probe_known *k;
@@ -132,6 +163,13 @@ static outcome step(probe_step *s, uint64_t object, uint64_t *at, uint64_t *numb
         return FOUND;
     case PROBE_STEP_INNER:
     case PROBE_STEP_VALUE: break; /* no objects: see step_inside */
+    case PROBE_STEP_ENTRIES:
+        k = place_of(s, object);
+        if (!k || !k->other) return UNDECIDED;
+        *at = object + k->offset;
+        *number = half(object + k->other);
+        return FOUND;
+    case PROBE_STEP_LOOKUP: return look_up(s, object, (uint32_t)*number, at);
     }
     return UNDECIDED;
 }
@@ -156,12 +194,6 @@ typedef struct way {
     uint64_t number; /* where a value that is computed is put */
     bool doubt;      /* what lies at `at` as a reference may be none */
 } way;
-
-static bool is_text(uint64_t object)
-{
-    const uint64_t type = type_of(object);
-    return half(type) & HAS_COMPONENTS && half(type + 4) == STRING_BASE;
-}
 
 static void put_value(wire_event *tok, const probe_path *p, uint64_t at)
 {

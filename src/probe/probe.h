@@ -97,8 +97,9 @@ static inline uint16_t probe_path_room(uint8_t element)
  * A path leads from an object in a slot to a value that a condition compares: FIELD, two of them (DIFFERENCE), LENGTH
  * of a string or array, ELEMENT of an array, LIST_ELEMENT of the array in one field that is in use up to the other,
  * EXACT to 1 where the object is of that type, to 0 where it is of another, a derived one too. INNER: to a field of the
- * struct that the step before leads to, VALUE to one of the struct that lies in the slot; to nothing where the byte at
- * `other` is 0 (what a Nullable<T> holds).
+ * struct that the step before leads to, ENTRIES to the array in one field of a dictionary, which is in use up to the
+ * other, LOOKUP from there to what lies beside a key, in at most PROBE_LOOKUPS_MOST entries; VALUE to one of the struct
+ * that lies in the slot; to nothing where the byte at `other` is 0 (what a Nullable<T> holds).
  */
 typedef enum probe_step_kind {
     PROBE_STEP_FIELD,
@@ -108,13 +109,17 @@ typedef enum probe_step_kind {
     PROBE_STEP_LIST_ELEMENT,
     PROBE_STEP_EXACT,
     PROBE_STEP_INNER,
-    PROBE_STEP_VALUE
+    PROBE_STEP_VALUE,
+    PROBE_STEP_ENTRIES,
+    PROBE_STEP_LOOKUP
 } probe_step_kind;
+#define PROBE_LOOKUPS_MOST 10000u
 
 /*
  * Where an object of this type has the fields of a step, in bytes from its start. offset 0: it has none. EXACT: 1 or 0.
  * INNER, VALUE: from the start of the struct, and one more. The type is that of the object around the struct, which may
- * lie in others, or of the struct in the slot.
+ * lie in others, or of the struct in the slot. LOOKUP: of the array; offset: of the value in an entry, and one more;
+ * other: of the key, and of the next entry's index in the upper half.
  */
 #define PROBE_KNOWN_MOST 16u
 #define PROBE_EXACT_MOST 128u /* a base has many derived types, and most objects may be theirs */
@@ -130,6 +135,11 @@ typedef struct probe_step {
     uint64_t
         module; /* what the agent finds the fields by: ModuleID, TypeDef, FieldDefs; 0: the type of the object tells */
     uint32_t type, field, other;
+    uint32_t next;            /* LOOKUP: the field that is below -1 where an entry is free */
+    uint8_t key_element;      /* LOOKUP: 0x0E, or of an integer */
+    uint16_t key_units;       /* of a string */
+    uint64_t key_bits;        /* of an integer, as it lies in memory */
+    const uint16_t *key_text; /* of a string */
     probe_known known[PROBE_KNOWN_MOST];
     probe_known *exact; /* EXACT: PROBE_EXACT_MOST of them, instead */
 } probe_step;

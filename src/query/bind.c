@@ -191,6 +191,12 @@ static bool member_value(const enum_type *t, uint32_t field_rid, query_node *n)
     return true;
 }
 
+cil_element query_enum_element(const cil_image *image, uint32_t type_rid)
+{
+    enum_type t = {.im = image, .rid = type_rid};
+    return is_enum(&t) && find_underlying(&t) ? t.underlying : CIL_E_END;
+}
+
 void query_enum_members(const cil_image *image, uint32_t type_rid,
                         bool (*each)(void *owner, const char *name, int64_t value), void *owner)
 {

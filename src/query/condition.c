@@ -85,16 +85,20 @@ static bool parse_word(parser *p, spelled *s)
     return true;
 }
 
-/* [12] */
+/* [12], [-1], ["key"]; what it means is seen when it is bound. */
 static bool parse_index(parser *p, spelled *s)
 {
-    uint32_t open = p->s.at, digits = 0;
+    uint32_t open = p->s.at;
+    query_node index = {.kind = QUERY_COMPARE};
     spell(p, s);
-    for (; peek(p, 0) >= '0' && peek(p, 0) <= '9'; digits++)
+    query_source inside = p->s;
+    if (query_literal_begins(&inside) && !query_literal_parse(&inside, &index)) return false;
+    const bool is_key =
+        index.value_kind == QUERY_TEXT || index.value_kind == QUERY_INT || index.value_kind == QUERY_UINT;
+    if (!is_key || index.is_time || inside.at >= inside.end || inside.text[inside.at] != ']')
+        return query_error(p->s.e, open, "an index is a whole number or a text; write items[0] or map[\"key\"]");
+    while (p->s.at <= inside.at)
         spell(p, s);
-    if (!digits || digits > 9 || peek(p, 0) != ']')
-        return query_error(p->s.e, open, "an index is a number of up to nine digits; write items[0]");
-    spell(p, s);
     return true;
 }
 

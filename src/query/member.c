@@ -40,6 +40,11 @@ static const struct {
     {"System.Collections.Generic.HashSet`1", "Count", "_count", "_freeCount", QUERY_COUNT},
 };
 
+/* A dictionary's array of entries, and what these are made of. */
+static const struct {
+    const char *type, *entries, *used, *key, *value, *next;
+} dictionary = {"System.Collections.Generic.Dictionary`2", "_entries", "_count", "key", "value", "next"};
+
 /* Interfaces behind which such collections, and arrays, are passed on. */
 static const struct {
     const char *type;
@@ -274,7 +279,7 @@ static bool is_collection(const found_type *t, bool elements)
 static bool element_of(const walker *w, query_place *array)
 {
     if (array->type.element != CIL_E_SZARRAY)
-        return query_error(w->e, w->column, "%s is no array and no List", text_of(w, array));
+        return query_error(w->e, w->column, "%s is no array, List or Dictionary", text_of(w, array));
     query_place p = *array;
     return (cil_type_read(array->type.inner, &p.type) && substitute(&p, array)) ||
            query_error(w->e, w->column, "its type is a type parameter: what it is differs from object to object");
@@ -380,42 +385,119 @@ static bool element_of_interface(const walker *w, const query_place *p, query_me
            query_error(w->e, w->column, "its type is a type parameter: what it is differs from object to object");
 }
 
-/* `[index]` */
-static bool bind_index(const walker *w, const query_place *p, uint32_t index, query_member *m, query_place *out)
+/* Where the elements are numbered. */
+static bool take_number(const walker *w, const query_node *index, query_member *m)
 {
-    m->index = index;
+    enum { MOST = 999999999 };
+    m->index = (uint32_t)index->i;
+    return (index->value_kind == QUERY_INT && index->i >= 0 && index->i <= MOST) ||
+           query_error(w->e, w->column, "an index is a number of up to nine digits; write items[0]");
+}
+
+/* The bits of the key as they lie in memory; false: it is no integer of that type. */
+static bool key_fits(const query_node *index, query_member *m)
+{
+    const uint32_t size = cil_element_size(m->key_element), bits = 8 * size;
+    const bool is_signed = m->key_element == CIL_E_I1 || m->key_element == CIL_E_I2 || m->key_element == CIL_E_I4 ||
+                           m->key_element == CIL_E_I8 || m->key_element == CIL_E_I;
+    if (index->value_kind == QUERY_TEXT) {
+        m->key_bits = m->key_element == CIL_E_CHAR && index->text_units == 1 ? index->text[0] : 0;
+        return m->key_element == CIL_E_CHAR && index->text_units == 1;
+    }
+    m->key_bits = index->value_kind == QUERY_UINT ? index->u : (uint64_t)index->i;
+    if (index->value_kind == QUERY_UINT) return !is_signed && bits == 64;
+    if (is_signed) return bits == 64 || (index->i >= -(1LL << (bits - 1)) && index->i < 1LL << (bits - 1));
+    return index->i >= 0 && (bits == 64 || index->i < 1LL << bits);
+}
+
+static bool take_key(const walker *w, const query_place *key, const query_node *index, query_member *m)
+{
+    found_type t;
+    const cil_type *k = &key->type;
+    m->key_element = k->element;
+    if (k->element == CIL_E_STRING) {
+        m->key_text = index->text;
+        m->key_units = index->text_units;
+        return index->value_kind == QUERY_TEXT ||
+               query_error(w->e, w->column, "its keys are strings; write map[\"key\"]");
+    }
+    if (k->element == CIL_E_VALUETYPE && find_type(w, key, &t)) m->key_element = query_enum_element(t.im, t.rid);
+    const bool is_integer = (m->key_element >= CIL_E_CHAR && m->key_element <= CIL_E_U8) || m->key_element == CIL_E_I ||
+                            m->key_element == CIL_E_U;
+    if (!is_integer)
+        return query_error(w->e, w->column,
+                           "its keys are %s; only strings, integers, chars and enums can be looked for",
+                           text_of(w, key));
+    return key_fits(index, m) || query_error(w->e, w->column, "its keys are %s; this is none", text_of(w, key));
+}
+
+/* m: two of them. */
+static bool take_entry(const walker *w, const found_type *t, const query_node *index, query_member *m, query_place *out)
+{
+    query_place entry = {.im = NULL}, key = {.im = NULL};
+    found_type e;
+    m[0].kind = QUERY_ENTRIES;
+    m[0].image = t->im;
+    m[0].type_rid = t->rid;
+    m[0].field_rid = field_named(t, name_of(dictionary.entries));
+    m[0].other_rid = field_named(t, name_of(dictionary.used));
+    m[1] = (query_member){.kind = QUERY_LOOKUP, .size = 8};
+    if (!m[0].field_rid || !m[0].other_rid || !type_of_field(w, t, m[0].field_rid, &entry) ||
+        entry.type.element != CIL_E_SZARRAY || !cil_type_read(entry.type.inner, &entry.type) ||
+        !find_type(w, &entry, &e))
+        return query_error(w->e, w->column, "this runtime keeps it otherwise than those that are known");
+    m[1].image = e.im;
+    m[1].type_rid = e.rid;
+    m[1].field_rid = field_named(&e, name_of(dictionary.value));
+    m[1].other_rid = field_named(&e, name_of(dictionary.key));
+    m[1].next_rid = field_named(&e, name_of(dictionary.next));
+    if (!m[1].field_rid || !m[1].other_rid || !m[1].next_rid)
+        return query_error(w->e, w->column, "this runtime keeps it otherwise than those that are known");
+    return type_of_field(w, &e, m[1].other_rid, &key) && take_key(w, &key, index, &m[1]) &&
+           type_of_field(w, &e, m[1].field_rid, out);
+}
+
+/* `[index]`; m: one, or two where *more is set. */
+static bool bind_index(const walker *w, const query_place *p, const query_node *index, query_member *m, bool *more,
+                       query_place *out)
+{
     if (p->type.element == CIL_E_SZARRAY) {
         m->kind = QUERY_ELEMENT;
         *out = *p;
-        return element_of(w, out);
+        return take_number(w, index, m) && element_of(w, out);
     }
     query_place at = *p, base;
     found_type t;
     for (unsigned i = 0; i < BASES_MOST && find_type(w, &at, &t); i++) {
         int which = known_member(&t, name_of("[]"));
-        if (which >= 0) return take_known(w, &t, which, m, out) && element_of(w, out);
-        if (is_collection(&t, true)) return element_of_interface(w, &at, m, out);
+        if (which >= 0) return take_number(w, index, m) && take_known(w, &t, which, m, out) && element_of(w, out);
+        if (cil_type_is(t.im, CIL_TOKEN(CIL_TYPE_DEF, t.rid), dictionary.type)) {
+            *more = true;
+            return take_entry(w, &t, index, m, out);
+        }
+        if (is_collection(&t, true)) return take_number(w, index, m) && element_of_interface(w, &at, m, out);
         if (!base_of(w, &t, &base)) break;
         at = base;
     }
-    return query_error(w->e, w->column, "%s is no array and no List", text_of(w, p));
+    return query_error(w->e, w->column, "%s is no array, List or Dictionary", text_of(w, p));
 }
 
-/* The part at text[*at], which is `.name` or `[index]`; consumed. */
-static bool bind_part(walker *w, const char *text, const uint32_t *columns, uint32_t *at, const query_place *p,
-                      const query_member *before, query_member *m, query_place *out)
+/* The part at text[*at], which is `.name` or `[index]`; consumed. m: has room for two, *more: both were needed. */
+static bool bind_part(walker *w, const query_path_text *path, uint32_t *at, const query_place *p,
+                      const query_member *before, query_member *m, bool *more, query_place *out)
 {
-    w->column = columns[*at];
+    const char *text = path->text;
+    w->column = path->columns[*at];
     if (!is_reference(&p->type) && !is_open(w, p, before)) return false;
     if (text[*at] == '[') {
-        uint32_t index = 0;
-        for (++*at; text[*at] != ']'; ++*at)
-            index = index * 10 + (uint32_t)(text[*at] - '0');
-        ++*at;
-        if (!bind_index(w, p, index, m, out)) return false;
+        query_node index = {.kind = QUERY_COMPARE};
+        query_source inside = {.a = w->a, .text = text, .at = *at + 1, .end = (uint32_t)strlen(text), .e = w->e};
+        if (!query_literal_parse(&inside, &index)) return false;
+        *at = inside.at + 1; /* the bracket */
+        if (!bind_index(w, p, &index, m, more, out)) return false;
     } else {
         uint32_t from = ++*at;
-        w->column = columns[from];
+        w->column = path->columns[from];
         while (query_name_char(text[*at]))
             ++*at;
         if (!bind_name(w, p, (name){text + from, *at - from}, m, out)) return false;
@@ -427,7 +509,7 @@ bool query_path_bind(arena *a, const query_resolver *resolver, const query_path_
                      query_node *n, query_place *out, err_t *e)
 {
     walker w = {.a = a, .resolver = resolver, .e = e};
-    query_member members[QUERY_MEMBERS_MOST];
+    query_member members[QUERY_MEMBERS_MOST + 1];
     uint32_t count = 0;
     *out = *root;
     for (uint32_t at = text->from; text->text[at];) {
@@ -436,7 +518,10 @@ bool query_path_bind(arena *a, const query_resolver *resolver, const query_path_
         query_place from = *out;
         members[count] = (query_member){.size = 8}; /* a reference, where it is not the last */
         const query_member *before = count ? &members[count - 1] : NULL;
-        if (!bind_part(&w, text->text, text->columns, &at, &from, before, &members[count++], out)) return false;
+        bool more = false;
+        if (!bind_part(&w, text, &at, &from, before, &members[count++], &more, out)) return false;
+        if (more && count++ == QUERY_MEMBERS_MOST)
+            return query_error(e, w.column, "more than %u members one behind the other", QUERY_MEMBERS_MOST);
     }
     if (query_is_nullable(out)) {
         const query_place from = *out;

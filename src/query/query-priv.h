@@ -146,6 +146,8 @@ typedef struct query_path_text {
     uint32_t from; /* where the name ends */
 } query_path_text;
 
+/* The type that an enum's values lie in memory as; CIL_E_END where the TypeDef is no enum. */
+cil_element query_enum_element(const cil_image *image, uint32_t type_rid);
 /* A Nullable<T>: what it holds is looked at, with no member behind it either. */
 bool query_is_nullable(const query_place *p);
 /* Fills members and member_count of the node, and is_nullable. out: the type of the last one. ERR_USAGE with the

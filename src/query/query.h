@@ -69,7 +69,7 @@ unsigned query_nearest_list(const query_nearest *n, const char **names);
  *   expr    := and ('||' and)*          and := not ('&&' not)*          not := '!' not | '(' expr ')' | compare
  *   compare := operand [op operand]      op  := == != < <= > >= ~ !~      (at least one side a path)
  *   operand := path | literal
- *   path    := root (['?'] '.' NAME | '[' number ']')*
+ *   path    := root (['?'] '.' NAME | '[' number | text ']')*
  *   root    := 'this' | 'thread' | 'return' | 'exception' | 'elapsed' | ['args.' | 'locals.'] NAME
  *   literal := number (1_000, 0xFF, 1.5e3, suffixes as in C#) | time (5ms: a number with ns, us, ms or s)
  *            | 'text' | "text" (both are strings; a one-character one also a char) | true | false | null
@@ -116,8 +116,10 @@ typedef struct query_decimal {
  * struct, which the member before leads to or the path begins with; with other_rid (hasValue) nothing is there where
  * that is false. COUNT: such
  * a field less the one in other_rid, if any, or the length of an array. LENGTH: of a string or an array. ELEMENT: of an
- * array. LIST_ELEMENT: of an array, or of the one in field_rid, which is in use up to other_rid. Where COUNT and
- * LIST_ELEMENT have no image, the declared type is an interface: the object's own type tells (query_collection).
+ * array. LIST_ELEMENT: of an array, or of the one in field_rid, which is in use up to other_rid. ENTRIES: the array of
+ * a dictionary, in field_rid, in use up to other_rid; LOOKUP: what lies there (field_rid) beside the key (other_rid),
+ * in entries that are in use (next_rid). Where COUNT and LIST_ELEMENT have no image, the declared type is an interface:
+ * the object's own type tells (query_collection).
  */
 typedef enum query_member_kind {
     QUERY_FIELD,
@@ -125,15 +127,21 @@ typedef enum query_member_kind {
     QUERY_COUNT,
     QUERY_LENGTH,
     QUERY_ELEMENT,
-    QUERY_LIST_ELEMENT
+    QUERY_LIST_ELEMENT,
+    QUERY_ENTRIES,
+    QUERY_LOOKUP
 } query_member_kind;
 #define QUERY_MEMBERS_MOST 8u
 typedef struct query_member {
     query_member_kind kind;
     uint8_t size;           /* bytes of what it leads to */
     const cil_image *image; /* of type_rid; NULL for LENGTH and ELEMENT */
-    uint32_t type_rid, field_rid, other_rid;
+    uint32_t type_rid, field_rid, other_rid, next_rid;
     uint32_t index;
+    cil_element key_element; /* LOOKUP: STRING, or an integer */
+    uint32_t key_units;
+    const uint16_t *key_text; /* of a string */
+    uint64_t key_bits;        /* of an integer, as it lies in memory */
 } query_member;
 
 /* What a path begins with. The last three are known at the end of a call only. */

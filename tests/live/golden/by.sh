@@ -89,6 +89,10 @@ by Members.Put value.Limit 1 2 null 4 2 <<'EOF'
 2 0 2
 2 0 null
 EOF
+by Members.Put 'value.ByName["name 1"]' 0 1 2 null <<'EOF'
+2 0 10
+2 0 null
+EOF
 by Values.NullableInt32 value 5 null 5 <<'EOF'
 1 0 null
 2 0 5

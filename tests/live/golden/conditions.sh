@@ -149,6 +149,20 @@ holds Members.Put 'value.Price >= 4.25 && value.Urgency == High && value.Seen !=
 holds Members.Put 'value.Limit == value.Place.From.X' 1 '[2]' '[null]'
 holds Members.Put 'value.Price > value.Limit' 1 '[2]' null
 
+# What a dictionary has at a key. Put NUMBER: as many entries; the first one was removed.
+holds Members.Put 'value.ByName["name 3"] == 30' 2 '[3]' '[4]' null
+holds Members.Put 'value.ByName["name 0"] == 0' 2
+holds Members.Put 'value.ByName["name 0"] != 0' '[2]' '[null]'
+holds Members.Put 'value.ByName["Name 1"] == 10' 2
+holds Members.Put "value.Items['item 2'].Name.Length == 6 && value.Items['item 2'].Weight > 2" 1 '[2]'
+holds Members.Put 'value.Items["item 2"] == null' '[1]' 2 '[null]'
+holds Members.Put 'value.ByNumber[2] == "number 2"' 1 '[2]'
+holds Members.Put 'value.ByNumber[0] == null && value.ByNumber[-1] == null' '[2]'
+holds Members.Put 'value.ByUrgency[2] >= 2' 1 '[2]'
+holds Members.Put 'value.ByName["name 1"] < value.ByName["name 2"] && value.ByName.Count == 2' 1 '[2]'
+holds Members.Put 'value.ByName["name 10000"] == 100000' 10
+holds Members.Put 'value.Waiting.Count > 3' 2 '[3]'
+
 # Two sides.
 holds Work.Add 'left > right' '1 1' '1 2' '[2 1]'
 holds Work.Add 'args.left == args.right || right < left' '[1 1]' '1 2' '[2 1]'
@@ -399,6 +413,31 @@ wrong 'value.Whole.Days == 5' Objects.Overlaid <<'EOF'
 !   value.Whole.Days == 5
 !              ^
 EOF
+wrong 'value.ByName[1] == 5' Members.Put <<'EOF'
+! rejit: condition: column 13: its keys are strings; write map["key"]
+!   value.ByName[1] == 5
+!               ^
+EOF
+wrong 'value.ByNumber["x"] == null' Members.Put <<'EOF'
+! rejit: condition: column 15: its keys are int; this is none
+!   value.ByNumber["x"] == null
+!                 ^
+EOF
+wrong 'value.ByNumber[3000000000] == null' Members.Put <<'EOF'
+! rejit: condition: column 15: its keys are int; this is none
+!   value.ByNumber[3000000000] == null
+!                 ^
+EOF
+wrong 'value.ByName["x] == 5' Members.Put <<'EOF'
+! rejit: condition: column 14: this text is never closed; end it with "
+!   value.ByName["x] == 5
+!                ^
+EOF
+wrong 'value.Corners[-1] == null' Members.Put <<'EOF'
+! rejit: condition: column 14: an index is a number of up to nine digits; write items[0]
+!   value.Corners[-1] == null
+!                ^
+EOF
 wrong 'value.Pair.Item1 == 5' Members.Put <<'EOF'
 ! rejit: condition: column 11: ValueTuple<int,string> lies within another type: where a generic struct keeps its fields there is not known
 !   value.Pair.Item1 == 5
@@ -440,12 +479,12 @@ wrong 'value.Sent.Ticks > 5' Members.Ship <<'EOF'
 !             ^
 EOF
 wrong 'value.To[0] == null' Members.Ship <<'EOF'
-! rejit: condition: column 9: Recipient is no array and no List
+! rejit: condition: column 9: Recipient is no array, List or Dictionary
 !   value.To[0] == null
 !           ^
 EOF
 wrong 'value.Items[x] == null' Members.Ship <<'EOF'
-! rejit: condition: column 12: an index is a number of up to nine digits; write items[0]
+! rejit: condition: column 12: an index is a whole number or a text; write items[0] or map["key"]
 !   value.Items[x] == null
 !              ^
 EOF

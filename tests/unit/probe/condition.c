@@ -292,7 +292,7 @@ static void two_numbers_compare_as_in_csharp(void **state)
     (void)state;
     const int32_t minus = -1, seven = 7;
     const uint32_t most = UINT32_MAX;
-    const int64_t wide = (1ll << 53) + 1, least = INT64_MIN;
+    const int64_t wide = (1LL << 53) + 1, least = INT64_MIN;
     const uint64_t top = UINT64_MAX;
     const uint8_t small = 7;
     const double even = 9007199254740992.0, nan = (double)NAN;
