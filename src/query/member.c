@@ -482,6 +482,15 @@ static bool bind_index(const walker *w, const query_place *p, const query_node *
     return query_error(w->e, w->column, "%s is no array, List or Dictionary", text_of(w, p));
 }
 
+/* An ImmutableArray is an array in a struct, whose Length and elements are those of the array. */
+static bool is_wrapped_array(const query_place *p, const char *part)
+{
+    static const char length[] = ".Length";
+    const size_t n = sizeof length - 1;
+    return is_struct(&p->type) && cil_type_is(p->im, p->type.token, "System.Collections.Immutable.ImmutableArray`1") &&
+           (part[0] == '[' || (strncmp(part, length, n) == 0 && !query_name_char(part[n])));
+}
+
 /* The part at text[*at], which is `.name` or `[index]`; consumed. m: has room for two, *more: both were needed. */
 static bool bind_part(walker *w, const query_path_text *path, uint32_t *at, const query_place *p,
                       const query_member *before, query_member *m, bool *more, query_place *out)
@@ -489,6 +498,13 @@ static bool bind_part(walker *w, const query_path_text *path, uint32_t *at, cons
     const char *text = path->text;
     w->column = path->columns[*at];
     if (!is_reference(&p->type) && !is_open(w, p, before)) return false;
+    query_place array;
+    if (is_wrapped_array(p, text + *at)) {
+        if (!look_up(w, p, name_of("array"), m, &array)) return false;
+        p = &array;
+        *++m = (query_member){.size = 8};
+        *more = true;
+    }
     if (text[*at] == '[') {
         query_node index = {.kind = QUERY_COMPARE};
         query_source inside = {.a = w->a, .text = text, .at = *at + 1, .end = (uint32_t)strlen(text), .e = w->e};

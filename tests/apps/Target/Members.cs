@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Runtime.CompilerServices;
 
 namespace Target;
@@ -116,6 +117,16 @@ public static class Members
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static int Put(Shelf? value) => value?.Place.From.X ?? -1;
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static int Fixed(ImmutableArray<int> value) => value.IsDefault ? -1 : value.Length;
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static async Task<int> MarkAsync(Line value, int? limit)
+    {
+        await Task.Yield();
+        return value.To.Y + (limit ?? 0);
+    }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static int Mark(in Line value) => value.To.Y;

@@ -119,6 +119,12 @@ holds Objects.Reading 'value.Value > 20 && value.Colour == null' '[]'
 holds Objects.Reading 'value.Colour == Red' ''
 holds Members.Mark 'value.To.X > 14' 4 '[5]'
 holds Members.Mark 'value.Label ~ "[5-9]$"' 4 '[5]'
+holds Members.MarkAsync 'value.To.X > 14 && limit > 1' '5 1' '4 2' '[5 2]' '5 null'
+holds Members.MarkAsync 'limit == null || limit < value.From.X' '[5 1]' '4 4' '[4 null]'
+holds Members.MarkAsync 'return > value.From.X' '5 3' '[5 4]'
+app call Members.Fixed 1 # so that its type is loaded
+holds Members.Fixed 'value.Length > 2' 2 '[3]' null
+holds Members.Fixed 'value[1] == 6' 1 '[2]' null
 holds Members.MarkBoxed 'value.To.X > 14 && value.Label != null' 4 '[5]'
 holds Members.MarkBoxed 'value.Label == "from 5"' 4 '[5]'
 holds Members.Put 'value.Place.From.X > 2' 1 '[3]' null

@@ -11,6 +11,8 @@ internal static class MemberScenarios
     {
         scenarios.Add("Members.Ship", words => Members.Ship(Made(words)));
         scenarios.Add("Members.Put", words => Members.Put(Filled(words)));
+        scenarios.Add("Members.Fixed", words => Members.Fixed(words.Text(0) == "null" ? default : [.. Enumerable.Range(5, words.Int(0, 1))]));
+        scenarios.Add("Members.MarkAsync", words => Members.MarkAsync(Straight(words.Int(0, 1)), words.Text(1) == "null" ? null : words.Int(1, 1)).Result);
         scenarios.Add("Members.Mark", words => Members.Mark(Straight(words.Int(0, 1))));
         scenarios.Add("Members.MarkBoxed", words => Members.MarkBoxed(ref Filled(words)!.Place));
         scenarios.Add("Members.Name", words => Members.Name(words.Text(0) == "null" ? null : words.Text(0, "name")));
