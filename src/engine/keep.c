@@ -90,6 +90,21 @@ static size_t literal_size(const probe_op *op)
     return op->literal == PROBE_TEXT ? op->units * sizeof(uint16_t) : 0;
 }
 
+/* The texts that a path looks for in dictionaries. */
+static size_t keys_size(const probe_path *path)
+{
+    size_t size = 0;
+    for (unsigned i = 0; i < path->count; i++)
+        size += path->steps[i].key_units * sizeof(uint16_t);
+    return size;
+}
+
+static void put_keys(uint8_t **at, const probe_path *path)
+{
+    for (unsigned i = 0; i < path->count; i++)
+        path->steps[i].key_text = put(at, path->steps[i].key_text, path->steps[i].key_units * sizeof(uint16_t));
+}
+
 /* Paths and their steps first, then what EXACT knows, the key, the condition's steps and their texts. */
 static bool keep_condition(eng_descriptor *d, const probe *as)
 {
@@ -99,6 +114,8 @@ static bool keep_condition(eng_descriptor *d, const probe *as)
     if (as->extra & PROBE_NEW) exact = PROBE_EXACT_MOST;
     for (unsigned i = 0; i < as->op_count; i++)
         texts += literal_size(&as->ops[i]);
+    for (unsigned i = 0; i < as->path_count; i++)
+        texts += keys_size(&as->paths[i]);
     d->size = (uint32_t)(exact * sizeof(probe_known) + as->path_count * sizeof *as->paths + steps * sizeof(probe_step) +
                          (as->op_count + (as->key != NULL)) * sizeof *as->ops + texts);
     if (!d->size) return true;
@@ -123,6 +140,8 @@ static bool keep_condition(eng_descriptor *d, const probe *as)
     for (unsigned i = 0; i < as->op_count; i++) /* behind what must be aligned */
         if (literal_size(&ops[i]) && ops[i].literal == PROBE_TEXT)
             ops[i].text = put(&at, as->ops[i].text, literal_size(&ops[i]));
+    for (unsigned i = 0; i < as->path_count; i++)
+        put_keys(&at, &paths[i]);
     d->probe.paths = paths;
     d->probe.ops = ops;
     return true;
@@ -181,6 +200,7 @@ void eng_probe_become(probe *p, probe *other)
     p->into = other->into;
     p->levels = other->levels;
     p->late = other->late;
+    p->doubtful = other->doubtful;
     p->id = other->id;
     p->slow = other->slow;
     __atomic_store_n(&p->ops, other->ops, __ATOMIC_SEQ_CST);

@@ -215,27 +215,32 @@ static bool is_hidden(const plan *p, uint16_t slot)
     return false;
 }
 
-static probe_step step_of(eng *g, const query_member *m)
+static probe_step step_of(eng *g, const query_member *m, bool first)
 {
-    static const probe_step_kind kinds[] = {[QUERY_FIELD] = PROBE_STEP_FIELD,
-                                            [QUERY_COUNT] = PROBE_STEP_COUNT,
-                                            [QUERY_LENGTH] = PROBE_STEP_LENGTH,
-                                            [QUERY_ELEMENT] = PROBE_STEP_ELEMENT,
-                                            [QUERY_LIST_ELEMENT] = PROBE_STEP_LIST_ELEMENT};
+    static const probe_step_kind kinds[] = {
+        [QUERY_FIELD] = PROBE_STEP_FIELD,     [QUERY_INNER] = PROBE_STEP_INNER,
+        [QUERY_COUNT] = PROBE_STEP_COUNT,     [QUERY_LENGTH] = PROBE_STEP_LENGTH,
+        [QUERY_ELEMENT] = PROBE_STEP_ELEMENT, [QUERY_LIST_ELEMENT] = PROBE_STEP_LIST_ELEMENT,
+        [QUERY_ENTRIES] = PROBE_STEP_ENTRIES, [QUERY_LOOKUP] = PROBE_STEP_LOOKUP};
     const eng_module *of = m->image ? eng_module_of_image(g, m->image) : NULL;
-    return (probe_step){.kind = (uint8_t)kinds[m->kind],
+    return (probe_step){.kind = (uint8_t)(first && m->kind == QUERY_INNER ? PROBE_STEP_VALUE : kinds[m->kind]),
                         .size = m->size,
                         .index = m->index,
                         .module = of ? of->id : 0,
                         .type = CIL_TOKEN(CIL_TYPE_DEF, m->type_rid),
                         .field = CIL_TOKEN(CIL_FIELD, m->field_rid),
-                        .other = m->other_rid ? CIL_TOKEN(CIL_FIELD, m->other_rid) : 0};
+                        .other = m->other_rid ? CIL_TOKEN(CIL_FIELD, m->other_rid) : 0,
+                        .next = m->next_rid ? CIL_TOKEN(CIL_FIELD, m->next_rid) : 0,
+                        .key_element = (uint8_t)m->key_element,
+                        .key_units = (uint16_t)m->key_units,
+                        .key_bits = m->key_bits,
+                        .key_text = m->key_text};
 }
 
 /* From the object in v's slot (NULL: the exception) to what the condition compares. */
 static bool add_path(eng *g, plan *p, const weave_value *v, const query_node *n, err_t *e)
 {
-    if (v && v->how != WEAVE_OBJECT)
+    if (v && v->how != (n->members->kind == QUERY_INNER ? WEAVE_TYPED : WEAVE_OBJECT))
         return err_set(e, ERR_USAGE, n->column, "'%s' is no reference here: its members cannot be compared",
                        n->argument);
     if (p->path_count == PROBE_PATHS_MOST)
@@ -248,7 +253,7 @@ static bool add_path(eng *g, plan *p, const weave_value *v, const query_node *n,
                          .steps = arena_array(p->scratch, n->member_count, sizeof *path->steps)};
     if (!path->steps) return err_set(e, ERR_MEMORY, -1, "out of memory");
     for (uint32_t i = 0; i < n->member_count; i++)
-        path->steps[i] = step_of(g, &n->members[i]);
+        path->steps[i] = step_of(g, &n->members[i], i == 0);
     p->path_of[p->path_count++] = n;
     p->slot += probe_path_room(path->element) + 8u; /* the value, and whether there is one */
     return true;
@@ -264,7 +269,7 @@ static const weave_value *add_named(plan *p, uint32_t i, bool hidden)
 /* Arguments that only the condition looks at are captured as well, and not shown. */
 static bool add_for_condition(eng *g, plan *p, const cil_method_sig *sig, const query_node *n, err_t *e)
 {
-    if (n->kind != QUERY_COMPARE && n->kind != QUERY_KEY) {
+    if (n->kind != QUERY_COMPARE && n->kind != QUERY_KEY) { /* a PAIR has two KEYs */
         return (!n->left || add_for_condition(g, p, sig, n->left, e)) &&
                (!n->right || add_for_condition(g, p, sig, n->right, e));
     }
@@ -321,26 +326,49 @@ static void compile_operand(const plan *p, const query_node *n, probe_op *op)
     if (path) op->how = n->element == CIL_E_STRING || n->element == CIL_E_OBJECT ? WIRE_OBJECT : WIRE_PRIMITIVE;
 }
 
+static bool too_long(const query_node *n, err_t *e)
+{
+    return err_set(e, ERR_USAGE, n->column, "the condition is too long: at most %u comparisons and operators",
+                   PROBE_OPS_MOST);
+}
+
 /* exception != null; the other way round with a step more. */
 static bool compile_threw(const query_node *n, probe_op *ops, uint32_t *count, err_t *e)
 {
     ops[*count - 1].kind = PROBE_OP_THREW;
     if (n->op == QUERY_NE) return true;
-    if (*count == PROBE_OPS_MOST)
-        return err_set(e, ERR_USAGE, n->column, "the condition is too long: at most %u comparisons and operators",
-                       PROBE_OPS_MOST);
+    if (*count == PROBE_OPS_MOST) return too_long(n, e);
     ops[(*count)++] = (probe_op){.kind = PROBE_OP_NOT};
+    return true;
+}
+
+/* Two steps: the second one says where the other side is. */
+static bool compile_pair(const plan *p, const query_node *n, probe_op *ops, uint32_t *count, err_t *e)
+{
+    static const probe_literal as[] = {[QUERY_AS_NUMBERS] = PROBE_AS_NUMBERS,
+                                       [QUERY_AS_SINGLES] = PROBE_AS_SINGLES,
+                                       [QUERY_AS_DECIMALS] = PROBE_AS_DECIMALS,
+                                       [QUERY_AS_TEXTS] = PROBE_AS_TEXTS};
+    if (*count + 2 > PROBE_OPS_MOST) return too_long(n, e);
+    probe_op *op = &ops[*count], *other = op + 1;
+    op[0] = op[1] = (probe_op){0};
+    compile_operand(p, n->left, op);
+    compile_operand(p, n->right, other);
+    op->kind = PROBE_OP_PAIR;
+    op->compare = (uint8_t)n->op;
+    op->literal = (uint8_t)as[n->pairing];
+    other->kind = PROBE_OP_OTHER;
+    *count += 2;
     return true;
 }
 
 /* The tree in postfix order. */
 static bool compile(const plan *p, const query_node *n, arena *memory, probe_op *ops, uint32_t *count, err_t *e)
 {
+    if (n->kind == QUERY_PAIR) return compile_pair(p, n, ops, count, e);
     if (n->left && !compile(p, n->left, memory, ops, count, e)) return false;
     if (n->right && !compile(p, n->right, memory, ops, count, e)) return false;
-    if (*count == PROBE_OPS_MOST)
-        return err_set(e, ERR_USAGE, n->column, "the condition is too long: at most %u comparisons and operators",
-                       PROBE_OPS_MOST);
+    if (*count == PROBE_OPS_MOST) return too_long(n, e);
     probe_op *op = &ops[(*count)++];
     *op = (probe_op){0};
     switch (n->kind) {
@@ -348,6 +376,7 @@ static bool compile(const plan *p, const query_node *n, arena *memory, probe_op 
     case QUERY_OR: op->kind = PROBE_OP_OR; return true;
     case QUERY_NOT: op->kind = PROBE_OP_NOT; return true;
     case QUERY_COMPARE:
+    case QUERY_PAIR:
     case QUERY_KEY: break;
     }
     if (n->root == QUERY_EXCEPTION && !n->member_count) return compile_threw(n, ops, count, e);
@@ -431,6 +460,8 @@ static bool compile_condition(const plan *p, const query_node *bound, probe *d, 
     if (!d->ops) return err_set(e, ERR_MEMORY, -1, "out of memory");
     d->op_count = (uint8_t)count;
     d->late = query_is_late(bound);
+    for (uint32_t i = 0; i < count; i++)
+        if (ops[i].kind == PROBE_OP_PAIR && ops[i].literal == PROBE_AS_TEXTS) d->doubtful = true;
     return true;
 }
 
@@ -491,6 +522,7 @@ static bool add_expressions(eng *g, plan *p, const cil_method_sig *sig, const qu
     }
     d->paths = p->paths;
     d->path_count = (uint8_t)p->path_count;
+    d->doubtful = p->path_count != 0;
     return (!holds || compile_condition(p, holds, d, e)) && (!key || add_key(p, key, d, told, e));
 }
 
@@ -540,6 +572,7 @@ static bool add_exact(plan *p, probe *d, err_t *e)
     d->ops = ops;
     d->op_count = (uint8_t)(d->op_count + (d->op_count ? 2 : 1));
     d->path_count = (uint8_t)p->path_count;
+    d->doubtful = true;
     d->extra |= PROBE_NEW;
     return true;
 }

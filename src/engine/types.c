@@ -320,6 +320,76 @@ static bool names_fields(const probe_step *s, const type_info *t, uint32_t *fiel
     return true;
 }
 
+/* The type, or the base of it, that has the fields of the step; its ClassID, 0: none has. */
+static clr_class_id owner_of(eng *g, const probe_step *s, clr_class_id id, type_info *t, uint32_t *field,
+                             uint32_t *other)
+{
+    if (!info_of(g, id, t)) return 0;
+    for (unsigned i = 0; !names_fields(s, t, field, other); i++) {
+        id = t->parent;
+        if (i == BASES_MOST || !id || !info_of(g, id, t)) return 0;
+    }
+    return id;
+}
+
+/* The struct that a step leads to from an object of the type, or (VALUE) from a struct of it; 0 where unknown. */
+static clr_class_id struct_at(eng *g, const probe_step *s, clr_class_id type)
+{
+    type_info t;
+    uint32_t field = s->field, other;
+    if (s->kind == PROBE_STEP_FIELD) {
+        if (!owner_of(g, s, type, &t, &field, &other)) return 0;
+    } else {
+        const clr_class_id within = s->kind == PROBE_STEP_INNER ? struct_at(g, s - 1, type) : type;
+        if (within & NULLABLE_OF) return s->other ? within & ~(clr_class_id)NULLABLE_OF : 0;
+        if ((s->kind != PROBE_STEP_INNER && s->kind != PROBE_STEP_VALUE) || !within || !info_of(g, within, &t))
+            return 0;
+    }
+    cil_blob sig = cil_cell_blob(&t.module->image, CIL_FIELD, CIL_RID(field), CIL_FIELD_SIG);
+    return sig.n < 2 ? 0 : class_of_field(g, &t, (cil_blob){sig.p + 1, sig.n - 1}, 0);
+}
+
+/* Where a struct keeps the fields of the step: one more than the offsets in it, 0 where it has none. */
+static void answer_inside(eng *g, const probe_step *s, clr_class_id type, uint32_t *offset, uint32_t *other)
+{
+    type_info t;
+    const clr_class_id of = s->kind == PROBE_STEP_INNER ? struct_at(g, s - 1, type) : type;
+    uint32_t at = 0, second = 0;
+    if (!of) return;
+    if (of & NULLABLE_OF)
+        at = s->other ? alignment_of(g, of & ~(clr_class_id)NULLABLE_OF, 0) : 0;
+    else if (!info_of(g, of, &t) || t.module->id != s->module || t.token != s->type ||
+             !field_offset(g, of, s->field, &at) || (s->other && !field_offset(g, of, s->other, &second)))
+        return;
+    *offset = at + 1;
+    *other = s->other ? second + 1 : 0;
+}
+
+/* Is the key of a dictionary's entry what the step takes it for? */
+static bool has_key(eng *g, const probe_step *s, const type_info *entry)
+{
+    type_info t;
+    if (!entry->arg_count || !info_of(g, entry->args[0], &t)) return false;
+    if (s->key_element == CIL_E_STRING) return simple_of(&t) >= 0 && simple[simple_of(&t)].element == CIL_E_STRING;
+    return is_value(entry->args[0]) &&
+           bytes_of_value(g, entry->args[0]) == cil_element_size((cil_element)s->key_element);
+}
+
+/* Where the entries in an array of the type keep what is asked for; see probe_known. */
+static void answer_entry(eng *g, const probe_step *s, clr_class_id type, uint32_t *offset, uint32_t *other)
+{
+    type_info t;
+    uint32_t element_type = 0, rank = 0, value = 0, key = 0, next = 0;
+    clr_class_id entry = 0;
+    if (g->info->vt->IsArrayClass(g->info, type, &element_type, &entry, &rank) != CLR_OK || !info_of(g, entry, &t) ||
+        t.module->id != s->module || t.token != s->type || !has_key(g, s, &t) ||
+        !field_offset(g, entry, s->field, &value) || !field_offset(g, entry, s->other, &key) ||
+        !field_offset(g, entry, s->next, &next) || key > UINT16_MAX || next > UINT16_MAX)
+        return;
+    *offset = value + 1;
+    *other = key | next << 16;
+}
+
 /* In the type itself or a base of it. */
 static void answer(void *owner, const probe_step *s, uint64_t type, uint32_t *offset, uint32_t *other)
 {
@@ -328,15 +398,21 @@ static void answer(void *owner, const probe_step *s, uint64_t type, uint32_t *of
     eng_table mt;
     uint32_t field = 0, second = 0;
     clr_class_id id = type;
-    if (!eng_is_type(g, type, &mt) || !info_of(g, id, &t)) return;
+    if (!eng_is_type(g, type, &mt)) return;
     if (s->kind == PROBE_STEP_EXACT) {
-        *offset = t.module->id == s->module && t.token == s->type;
+        *offset = info_of(g, id, &t) && t.module->id == s->module && t.token == s->type;
         return;
     }
-    for (unsigned i = 0; !names_fields(s, &t, &field, &second); i++) {
-        id = t.parent;
-        if (i == BASES_MOST || !id || !info_of(g, id, &t)) return;
+    if (s->kind == PROBE_STEP_INNER || s->kind == PROBE_STEP_VALUE) {
+        answer_inside(g, s, type, offset, other);
+        return;
     }
+    if (s->kind == PROBE_STEP_LOOKUP) {
+        answer_entry(g, s, type, offset, other);
+        return;
+    }
+    id = owner_of(g, s, id, &t, &field, &second);
+    if (!id) return;
     if (!field_offset(g, id, field, offset) || (second && !field_offset(g, id, second, other))) *offset = *other = 0;
 }
 

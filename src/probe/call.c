@@ -77,6 +77,11 @@ intptr_t probe_enter(probe *p)
     return (intptr_t)tok;
 }
 
+static bool undecided(const probe *p, const wire_event *tok)
+{
+    return probe_paths_undecided(p, tok) || probe_texts_undecided(p, tok);
+}
+
 /*
  * Does the condition hold? The agent may have been asked what is in the objects that it looks at: that is not the
  * call's time, which begins anew.
@@ -84,7 +89,7 @@ intptr_t probe_enter(probe *p)
 probe_verdict probe_decide(const probe_thread *t, const probe *p, wire_event *tok)
 {
     tok->tid = t ? t->tid : 0;
-    if (p->op_count && p->path_count && probe_paths_undecided(p, tok)) return PROBE_UNDECIDED;
+    if (p->op_count && p->doubtful && undecided(p, tok)) return PROBE_UNDECIDED;
     if (!probe_condition(p->ops, p->op_count, tok)) return PROBE_FAILS;
     if (p->path_count) tok->start = probe_now();
     return PROBE_HOLDS;
@@ -152,7 +157,7 @@ static bool holds_at_end(probe_thread *t, probe_frame *f, wire_event_kind kind)
 {
     const probe *p = f->probe;
     f->event.kind = (uint8_t)kind;
-    if (p->path_count && probe_paths_undecided(p, &f->event)) {
+    if (p->doubtful && undecided(p, &f->event)) {
         probe_slot_of(t, p->sink)->dropped += kind != WIRE_EV_MARK;
         return false;
     }
@@ -370,7 +375,15 @@ void probe_object(wire_event *tok, int32_t slot, uint8_t *object)
 
 void probe_typed(wire_event *tok, int32_t slot, probe_typedref ref)
 {
-    append(tok, slot, take_typed, &ref);
+    probe_thread *t = probe_self();
+    probe_frame *f = probe_frame_of(tok);
+    const probe *p = f->probe;
+    if (!t) return;
+    if (probe_in(t, p->sink) && probe_surface(t, f)) {
+        if (!probe_only_followed(p, slot)) append_to(t, f, slot, take_typed, &ref);
+        probe_follow_value(t, f, slot, ref);
+    }
+    probe_out(t);
 }
 
 void probe_span(wire_event *tok, int32_t slot, probe_typedref ref, int32_t element)

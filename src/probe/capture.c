@@ -15,9 +15,9 @@
 #include <unistd.h>
 
 #define PIECES_MOST 64u
-#define BYTES_MOST  512u  /* of one object */
-#define BLOB_MOST   4096u /* of one value */
-#define SMALL_BASE  32u   /* boxed primitives, Guid, decimal, DateTime: copied at any depth */
+#define BYTES_MOST  PROBE_VALUE_MOST /* of one object */
+#define BLOB_MOST   4096u            /* of one value */
+#define SMALL_BASE  32u              /* boxed primitives, Guid, decimal, DateTime: copied at any depth */
 
 typedef struct want {
     uint64_t address;
@@ -46,7 +46,7 @@ static bool careful_read(uint64_t from, void *to, size_t n)
 }
 
 /* Is there really an object? Its type's chain of parents must end at System.Object: 24 bytes and no parent. */
-static bool is_object(uint64_t address)
+bool probe_is_object(uint64_t address)
 {
     uint64_t type;
     struct {
@@ -65,7 +65,7 @@ static bool is_object(uint64_t address)
 static void ask(camera *c, uint64_t address, unsigned level)
 {
     if (!address) return;
-    if (c->doubt && !is_object(address)) return;
+    if (c->doubt && !probe_is_object(address)) return;
     for (uint32_t i = 0; i < c->count; i++)
         if (c->queue[i].address == address) return;
     if (c->count == PIECES_MOST) {
@@ -237,6 +237,15 @@ static bool fetch(const uint8_t *address, uint8_t *to, uint64_t n)
         return true;
     }
     return careful_read((uint64_t)address, to, n);
+}
+
+const uint8_t *probe_value_at(probe_typedref ref, uint8_t copy[PROBE_VALUE_MOST], bool *doubt)
+{
+    if ((uint64_t)ref.address < NEVER_MAPPED || !is_value_type(ref.type)) return NULL;
+    *doubt = !on_stack(ref.address);
+    if (!*doubt) return ref.address;
+    const uint64_t n = half(ref.type + 4) - 16u;
+    return n <= PROBE_VALUE_MOST && fetch(ref.address, copy, n) ? copy : NULL;
 }
 
 uint32_t probe_picture_value(uint8_t *out, uint32_t room, probe_typedref ref, unsigned depth, bool *cut)

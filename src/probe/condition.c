@@ -1,73 +1,6 @@
 /* Conditions: postfix steps over the captured arguments. Bounded: each step looks at one slot. */
+#include "probe/number-priv.h"
 #include "probe/probe-priv.h"
-#include "wire/element.h"
-
-typedef struct number {
-    enum { SIGNED, UNSIGNED, FLOATING, NOTHING } kind;
-    int64_t i;
-    uint64_t u;
-    double f;
-} number;
-
-static number of_signed(int64_t v)
-{
-    return (number){.kind = SIGNED, .i = v};
-}
-
-static number of_unsigned(uint64_t v)
-{
-    return (number){.kind = UNSIGNED, .u = v};
-}
-
-static number of_float(double v)
-{
-    return (number){.kind = FLOATING, .f = v};
-}
-
-static number load(uint8_t element, const uint8_t *p)
-{
-    uint64_t raw;
-    memcpy(&raw, p, 8);
-    float r4;
-    double r8;
-    switch (element) {
-    case WIRE_E_BOOLEAN:
-    case WIRE_E_U1: return of_unsigned((uint8_t)raw);
-    case WIRE_E_I1: return of_signed((int8_t)raw);
-    case WIRE_E_CHAR:
-    case WIRE_E_U2: return of_unsigned((uint16_t)raw);
-    case WIRE_E_I2: return of_signed((int16_t)raw);
-    case WIRE_E_I4: return of_signed((int32_t)raw);
-    case WIRE_E_U4: return of_unsigned((uint32_t)raw);
-    case WIRE_E_I8:
-    case WIRE_E_I: return of_signed((int64_t)raw);
-    case WIRE_E_U8:
-    case WIRE_E_U: return of_unsigned(raw);
-    case WIRE_E_R4: memcpy(&r4, p, 4); return of_float((double)r4);
-    case WIRE_E_R8: memcpy(&r8, p, 8); return of_float(r8);
-    default: return (number){.kind = NOTHING};
-    }
-}
-
-static double as_float(number n)
-{
-    return n.kind == FLOATING ? n.f : n.kind == SIGNED ? (double)n.i : (double)n.u;
-}
-
-/* -1, 0, 1; 2 where they are not ordered (NaN). Signed and unsigned compare as the numbers they are. */
-static int order(number a, number b)
-{
-    if (a.kind == NOTHING || b.kind == NOTHING) return 2;
-    if (a.kind == FLOATING || b.kind == FLOATING) {
-        double x = as_float(a), y = as_float(b);
-        return x < y ? -1 : x > y ? 1 : x == y ? 0 : 2;
-    }
-    bool a_below = a.kind == SIGNED && a.i < 0, b_below = b.kind == SIGNED && b.i < 0;
-    if (a_below != b_below) return a_below ? -1 : 1;
-    if (a_below) return a.i < b.i ? -1 : a.i > b.i;
-    uint64_t x = a.kind == SIGNED ? (uint64_t)a.i : a.u, y = b.kind == SIGNED ? (uint64_t)b.i : b.u;
-    return x < y ? -1 : x > y;
-}
 
 /* ---- decimals ---- */
 
@@ -99,7 +32,7 @@ static bool is_below_zero(const probe_decimal *d)
     return d->flags >> 31 && (d->low || d->high);
 }
 
-static int order_decimals(const probe_decimal *a, const probe_decimal *b)
+int probe_order_decimals(const probe_decimal *a, const probe_decimal *b)
 {
     uint64_t x[LIMBS], y[LIMBS];
     const bool below = is_below_zero(a);
@@ -118,23 +51,7 @@ static int order_decimal(const uint8_t *value, uint32_t size, const probe_decima
     probe_decimal d;
     if (!value || size < sizeof d) return 2;
     memcpy(&d, value, sizeof d);
-    return order_decimals(&d, literal);
-}
-
-static bool holds(uint8_t compare, int order_of)
-{
-    if (order_of == 2) return compare == PROBE_NE;
-    switch ((probe_compare)compare) {
-    case PROBE_EQ: return order_of == 0;
-    case PROBE_NE: return order_of != 0;
-    case PROBE_LT: return order_of < 0;
-    case PROBE_LE: return order_of <= 0;
-    case PROBE_GT: return order_of > 0;
-    case PROBE_GE: return order_of >= 0;
-    case PROBE_LIKE:
-    case PROBE_UNLIKE: break; /* of texts only */
-    }
-    return false;
+    return probe_order_decimals(&d, literal);
 }
 
 static bool text_equal(const wire_piece *p, const probe_op *op)
@@ -170,10 +87,12 @@ static bool compare(const probe_op *op, const wire_event *event)
     if (op->when == PROBE_THREW && !threw(event)) return false;
     const uint8_t *value = (const uint8_t *)event + op->slot;
     if (op->path && op->how == WIRE_PRIMITIVE && value[probe_path_room(op->element)] != PROBE_PATH_VALUE)
-        return op->compare == PROBE_NE;
+        return op->compare == (op->literal == PROBE_NULL ? PROBE_EQ : PROBE_NE);
     const wire_piece *p = op->how == WIRE_PRIMITIVE ? NULL : probe_piece_at(event, op->slot);
     switch ((probe_literal)op->literal) {
-    case PROBE_NULL: return holds(op->compare, p ? 1 : 0) && (op->compare == PROBE_EQ || op->compare == PROBE_NE);
+    case PROBE_NULL: /* a primitive: of a Nullable<T> that has a value */
+        return holds(op->compare, p || op->how == WIRE_PRIMITIVE ? 1 : 0) &&
+               (op->compare == PROBE_EQ || op->compare == PROBE_NE);
     case PROBE_TEXT: return text_equal(p, op) == (op->compare == PROBE_EQ);
     case PROBE_REGEX: return text_like(p, op) == (op->compare == PROBE_LIKE);
     case PROBE_DECIMAL:
@@ -190,6 +109,8 @@ static bool compare(const probe_op *op, const wire_event *event)
     }
     return compare_number(op, value);
 }
+
+/* ---- live values ---- */
 
 static bool live_text_is(const probe_op *op, const uint8_t *string)
 {
@@ -211,7 +132,7 @@ bool probe_compare_live(const probe_op *op, const uint8_t *at)
     const uint8_t *object = NULL;
     uint8_t bytes[8] = {0};
     if (at && is_object) memcpy(&object, at, sizeof object);
-    if (op->literal == PROBE_NULL) return (object == NULL) == (op->compare == PROBE_EQ);
+    if (op->literal == PROBE_NULL) return (is_object ? !object : !at) == (op->compare == PROBE_EQ);
     if (!at || (is_object && !object)) return op->compare == PROBE_NE || op->compare == PROBE_UNLIKE;
     if (op->literal == PROBE_REGEX) return (object && live_text_like(op, object)) == (op->compare == PROBE_LIKE);
     if (op->literal == PROBE_TEXT) return (object && live_text_is(op, object)) == (op->compare == PROBE_EQ);
@@ -228,6 +149,9 @@ bool probe_condition(const probe_op *ops, uint32_t count, const wire_event *even
         const probe_op *op = &ops[i];
         if (op->kind == PROBE_OP_COMPARE) {
             stack[n++] = compare(op, event);
+        } else if (op->kind == PROBE_OP_PAIR) {
+            if (++i == count) break; /* it has no other side */
+            stack[n++] = probe_compare_sides(op, &ops[i], event);
         } else if (op->kind == PROBE_OP_THREW) {
             stack[n++] = threw(event);
         } else if (op->kind == PROBE_OP_DECIDED) {

@@ -52,10 +52,9 @@ void probe_step_learn(probe_step *s, uint64_t type, uint32_t offset, uint32_t ot
     }
 }
 
-/* Of an object's type; the agent is asked where it is a new one. */
-static const probe_known *ask_about(probe_step *s, uint64_t object)
+/* The agent is asked where it is a new type. */
+static const probe_known *ask_about(probe_step *s, uint64_t type)
 {
-    const uint64_t type = type_of(object);
     bool full;
     const probe_known *k = known(s, type, &full);
     return !k && !full && probe_ask(s, type) ? known(s, type, &full) : k;
@@ -64,7 +63,7 @@ static const probe_known *ask_about(probe_step *s, uint64_t object)
 /* NULL: not known, or the type has no such field (code may call an object what it is not). */
 static const probe_known *place_of(probe_step *s, uint64_t object)
 {
-    const probe_known *k = ask_about(s, object);
+    const probe_known *k = ask_about(s, type_of(object));
     return k && k->offset ? k : NULL;
 }
 
@@ -111,7 +110,38 @@ static outcome count(probe_step *s, uint64_t object, uint64_t *number)
     return FOUND;
 }
 
-/* number: where a value that is computed is put. */
+static bool is_text(uint64_t object)
+{
+    const uint64_t type = type_of(object);
+    return half(type) & HAS_COMPONENTS && half(type + 4) == STRING_BASE;
+}
+
+static bool is_key(const probe_step *s, uint64_t at)
+{
+    if (s->key_element != WIRE_E_STRING)
+        return memcmp((const void *)at, &s->key_bits, wire_element_size(s->key_element)) == 0;
+    const uint64_t key = word(at);
+    return key && is_text(key) && half(key + 8) == s->key_units &&
+           memcmp((const void *)(key + 12), s->key_text, (size_t)s->key_units * 2) == 0;
+}
+
+/* Goes through the entries: the program's comparer and hashes are its own code. */
+static outcome look_up(probe_step *s, uint64_t array, uint32_t used, uint64_t *at)
+{
+    const probe_known *k = place_of(s, array);
+    const uint64_t type = type_of(array), size = half(type) & 0xFFFF;
+    if (!k || !(half(type) & HAS_COMPONENTS)) return UNDECIDED;
+    const uint32_t count = RJ_MIN(used, half(array + 8)), most = RJ_MIN(count, PROBE_LOOKUPS_MOST);
+    uint64_t entry = array + half(type + 4) - 8;
+    for (uint32_t i = 0; i < most; i++, entry += size) {
+        if ((int32_t)half(entry + (k->other >> 16)) < -1 || !is_key(s, entry + (k->other & 0xFFFF))) continue;
+        *at = entry + k->offset - 1;
+        return FOUND;
+    }
+    return most < count ? UNDECIDED : NONE;
+}
+
+/* number: where a value that is computed is put, and what ENTRIES says to LOOKUP. */
 static outcome step(probe_step *s, uint64_t object, uint64_t *at, uint64_t *number)
 {
     const probe_known *k;
@@ -121,7 +151,7 @@ static outcome step(probe_step *s, uint64_t object, uint64_t *at, uint64_t *numb
     case PROBE_STEP_LIST_ELEMENT: return list_element(s, object, at);
     case PROBE_STEP_COUNT: *at = (uint64_t)number; return count(s, object, number);
     case PROBE_STEP_EXACT:
-        k = ask_about(s, object);
+        k = ask_about(s, type_of(object));
         if (!k) return UNDECIDED;
         *number = k->offset;
         *at = (uint64_t)number;
@@ -131,17 +161,39 @@ static outcome step(probe_step *s, uint64_t object, uint64_t *at, uint64_t *numb
         if (!k) return UNDECIDED;
         *at = object + k->offset;
         return FOUND;
+    case PROBE_STEP_INNER:
+    case PROBE_STEP_VALUE: break; /* no objects: see step_inside */
+    case PROBE_STEP_ENTRIES:
+        k = place_of(s, object);
+        if (!k || !k->other) return UNDECIDED;
+        *at = object + k->offset;
+        *number = half(object + k->other);
+        return FOUND;
+    case PROBE_STEP_LOOKUP: return look_up(s, object, (uint32_t)*number, at);
     }
     return UNDECIDED;
 }
 
+/* From a struct at `at`, in an object of the type, or of the type itself. */
+static outcome step_inside(probe_step *s, uint64_t type, uint64_t *at)
+{
+    const probe_known *k = ask_about(s, type);
+    if (!k || !k->offset) return UNDECIDED;
+    if (k->other && !*(const uint8_t *)(*at + k->other - 1)) return NONE;
+    *at += k->offset - 1;
+    return FOUND;
+}
+
 /* ---- a path ---- */
 
-static bool is_text(uint64_t object)
-{
-    const uint64_t type = type_of(object);
-    return half(type) & HAS_COMPONENTS && half(type + 4) == STRING_BASE;
-}
+/* How far a path has been followed. */
+typedef struct way {
+    uint64_t object; /* the last one that was come by */
+    uint64_t type;   /* its type, or that of the struct that the path begins with */
+    uint64_t at;     /* what the last step led to */
+    uint64_t number; /* where a value that is computed is put */
+    bool doubt;      /* what lies at `at` as a reference may be none */
+} way;
 
 static void put_value(wire_event *tok, const probe_path *p, uint64_t at)
 {
@@ -157,15 +209,16 @@ static void put_object(wire_event *tok, const probe_path *p)
 }
 
 /* The value at the end of the path, into its slot. */
-static probe_path_state put(probe_thread *t, probe_frame *f, const probe_path *p, uint64_t at)
+static probe_path_state put(probe_thread *t, probe_frame *f, const probe_path *p, const way *w)
 {
     const bool is_object = p->element == WIRE_E_STRING || p->element == WIRE_E_OBJECT;
     if (!is_object) {
-        put_value(&f->event, p, at);
+        put_value(&f->event, p, w->at);
         return PROBE_PATH_VALUE;
     }
-    const uint64_t object = word(at);
+    const uint64_t object = word(w->at);
     if (!object) return PROBE_PATH_NONE;
+    if (w->doubt && !probe_is_object(object)) return PROBE_PATH_UNDECIDED;
     if (p->element == WIRE_E_OBJECT) {
         put_object(&f->event, p);
         return PROBE_PATH_VALUE;
@@ -175,22 +228,34 @@ static probe_path_state put(probe_thread *t, probe_frame *f, const probe_path *p
     return PROBE_PATH_VALUE;
 }
 
-/* Where the path leads to; number: where a value that is computed is put. */
-static outcome walk(probe_path *p, uint64_t object, uint64_t *at, uint64_t *number)
+/* Along the reference at `at`. */
+static outcome step_out(probe_step *s, way *w, bool first)
 {
-    outcome o = object ? FOUND : NONE;
+    if (!first) w->object = word(w->at);
+    if (!w->object) return NONE;
+    if (w->doubt && !probe_is_object(w->object)) return UNDECIDED;
+    w->doubt = false;
+    w->type = type_of(w->object);
+    return step(s, w->object, &w->at, &w->number);
+}
+
+/* Where the path leads to. */
+static outcome walk(probe_path *p, way *w)
+{
+    outcome o = FOUND;
     for (unsigned i = 0; o == FOUND && i < p->count; i++) {
-        if (i) object = word(*at);
-        o = object ? step(&p->steps[i], object, at, number) : NONE;
+        probe_step *s = &p->steps[i];
+        const bool inside = s->kind == PROBE_STEP_INNER || s->kind == PROBE_STEP_VALUE;
+        o = inside ? step_inside(s, w->type, &w->at) : step_out(s, w, i == 0);
     }
     return o;
 }
 
-static void follow(probe_thread *t, probe_frame *f, probe_path *p, uint64_t object)
+static void follow(probe_thread *t, probe_frame *f, probe_path *p, way w)
 {
-    uint64_t at = 0, number = 0;
-    const outcome o = walk(p, object, &at, &number);
-    uint64_t state = o == NONE ? PROBE_PATH_NONE : o == UNDECIDED || !at ? PROBE_PATH_UNDECIDED : put(t, f, p, at);
+    const outcome o = walk(p, &w);
+    const bool undecided = o == UNDECIDED || !w.at;
+    uint64_t state = o == NONE ? PROBE_PATH_NONE : undecided ? PROBE_PATH_UNDECIDED : put(t, f, p, &w);
     memcpy((uint8_t *)&f->event + p->to + probe_path_room(p->element), &state, 8);
 }
 
@@ -200,7 +265,24 @@ void probe_follow(probe_thread *t, probe_frame *f, int32_t slot, uint8_t *object
     for (unsigned i = 0; i < p->path_count; i++) {
         if (p->paths[i].from != slot) continue;
         if (p->paths[i].steps->kind == PROBE_STEP_EXACT) f->event.elapsed = (uint64_t)object;
-        follow(t, f, &p->paths[i], (uint64_t)object);
+        follow(t, f, &p->paths[i], (way){.object = (uint64_t)object});
+    }
+}
+
+void probe_follow_value(probe_thread *t, probe_frame *f, int32_t slot, probe_typedref ref)
+{
+    const probe *p = f->probe;
+    uint8_t copy[PROBE_VALUE_MOST];
+    for (unsigned i = 0; i < p->path_count; i++) {
+        probe_path *path = &p->paths[i];
+        way w = {.type = ref.type};
+        if (path->from != slot || path->steps->kind != PROBE_STEP_VALUE) continue;
+        w.at = (uint64_t)probe_value_at(ref, copy, &w.doubt);
+        if (w.at)
+            follow(t, f, path, w);
+        else
+            memcpy((uint8_t *)&f->event + path->to + probe_path_room(path->element), &(uint64_t){PROBE_PATH_UNDECIDED},
+                   8);
     }
 }
 
@@ -217,11 +299,12 @@ void probe_follow_exception(probe_frame *f, uint8_t *exception)
     for (unsigned i = 0; i < p->path_count; i++) {
         probe_path *path = &p->paths[i];
         const probe_op *op = path->from == PROBE_FROM_EXCEPTION ? op_of(p, path) : NULL;
-        uint64_t at = 0, number = 0, decided[2] = {0, PROBE_PATH_UNDECIDED};
+        uint64_t decided[2] = {0, PROBE_PATH_UNDECIDED};
+        way w = {.object = (uint64_t)exception};
         if (!op) continue;
-        const outcome o = walk(path, (uint64_t)exception, &at, &number);
-        if (o != UNDECIDED && (o == NONE || at)) {
-            decided[0] = probe_compare_live(op, o == FOUND ? (const uint8_t *)at : NULL);
+        const outcome o = walk(path, &w);
+        if (o != UNDECIDED && (o == NONE || w.at)) {
+            decided[0] = probe_compare_live(op, o == FOUND ? (const uint8_t *)w.at : NULL);
             decided[1] = PROBE_PATH_VALUE;
         }
         memcpy((uint8_t *)&f->event + path->to, &decided[0], 8);

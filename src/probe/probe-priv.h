@@ -134,6 +134,15 @@ wire_event *probe_free_room(const probe_thread *t);
 
 /* The values at the ends of the paths from an object slot. Inside of probe_in. */
 void probe_follow(probe_thread *t, probe_frame *f, int32_t slot, uint8_t *object);
+/* The same from a struct. */
+void probe_follow_value(probe_thread *t, probe_frame *f, int32_t slot, probe_typedref ref);
+/*
+ * The bytes of a struct, and whether references in them may be none; NULL: there is nothing to read. copy: room where
+ * they are not read in place, which is how the heap is read.
+ */
+#define PROBE_VALUE_MOST 512u
+const uint8_t *probe_value_at(probe_typedref ref, uint8_t copy[PROBE_VALUE_MOST], bool *doubt);
+bool probe_is_object(uint64_t address);
 /*
  * The paths from an exception, decided at once: in its first pass frames of deeper calls lie behind this one, and there
  * is no room for a picture.
@@ -152,6 +161,12 @@ static inline const wire_piece *probe_piece_at(const wire_event *event, uint16_t
 bool probe_compare_live(const probe_op *op, const uint8_t *at);
 bool probe_only_followed(const probe *p, int32_t slot);
 bool probe_paths_undecided(const probe *p, const wire_event *tok);
+/* -1, 0 or 1. */
+int probe_order_decimals(const probe_decimal *a, const probe_decimal *b);
+/* A PAIR and its OTHER. */
+bool probe_compare_sides(const probe_op *op, const probe_op *other, const wire_event *event);
+/* Are there two texts that are alike as far as they were kept, and longer? */
+bool probe_texts_undecided(const probe *p, const wire_event *tok);
 typedef enum probe_verdict { PROBE_HOLDS, PROBE_FAILS, PROBE_UNDECIDED } probe_verdict;
 probe_verdict probe_decide(const probe_thread *t, const probe *p, wire_event *tok); /* t: NULL: no block */
 void probe_reject(probe_thread *t, probe_frame *f, probe_verdict v); /* f: on top of the thread's stack */

@@ -25,7 +25,9 @@ typedef enum probe_op_kind {
     PROBE_OP_OR,
     PROBE_OP_NOT,
     PROBE_OP_THREW,
-    PROBE_OP_DECIDED
+    PROBE_OP_DECIDED,
+    PROBE_OP_PAIR, /* pushes as COMPARE does: with what the step behind it finds, an OTHER, which is no step alone */
+    PROBE_OP_OTHER
 } probe_op_kind;
 /* When a comparison can hold at all: what it looks at is there. */
 typedef enum probe_when { PROBE_ALWAYS, PROBE_RETURNED, PROBE_THREW } probe_when;
@@ -46,7 +48,12 @@ typedef enum probe_literal {
     PROBE_FLOAT,
     PROBE_TEXT,
     PROBE_DECIMAL,
-    PROBE_REGEX
+    PROBE_REGEX,
+    /* PAIR: there is none; what both sides are made before they are compared. */
+    PROBE_AS_NUMBERS,
+    PROBE_AS_SINGLES,
+    PROBE_AS_DECIMALS,
+    PROBE_AS_TEXTS
 } probe_literal;
 
 /* As System.Decimal lies in memory, the same in 8, 9 and 10. */
@@ -89,7 +96,10 @@ static inline uint16_t probe_path_room(uint8_t element)
 /*
  * A path leads from an object in a slot to a value that a condition compares: FIELD, two of them (DIFFERENCE), LENGTH
  * of a string or array, ELEMENT of an array, LIST_ELEMENT of the array in one field that is in use up to the other,
- * EXACT to 1 where the object is of that type, to 0 where it is of another, a derived one too.
+ * EXACT to 1 where the object is of that type, to 0 where it is of another, a derived one too. INNER: to a field of the
+ * struct that the step before leads to, ENTRIES to the array in one field of a dictionary, which is in use up to the
+ * other, LOOKUP from there to what lies beside a key, in at most PROBE_LOOKUPS_MOST entries; VALUE to one of the struct
+ * that lies in the slot; to nothing where the byte at `other` is 0 (what a Nullable<T> holds).
  */
 typedef enum probe_step_kind {
     PROBE_STEP_FIELD,
@@ -97,10 +107,19 @@ typedef enum probe_step_kind {
     PROBE_STEP_LENGTH,
     PROBE_STEP_ELEMENT,
     PROBE_STEP_LIST_ELEMENT,
-    PROBE_STEP_EXACT
+    PROBE_STEP_EXACT,
+    PROBE_STEP_INNER,
+    PROBE_STEP_VALUE,
+    PROBE_STEP_ENTRIES,
+    PROBE_STEP_LOOKUP
 } probe_step_kind;
+#define PROBE_LOOKUPS_MOST 10000u
 
-/* Where an object of this type has the fields of a step, in bytes from its start. offset 0: it has none. EXACT: 1 or 0.
+/*
+ * Where an object of this type has the fields of a step, in bytes from its start. offset 0: it has none. EXACT: 1 or 0.
+ * INNER, VALUE: from the start of the struct, and one more. The type is that of the object around the struct, which may
+ * lie in others, or of the struct in the slot. LOOKUP: of the array; offset: of the value in an entry, and one more;
+ * other: of the key, and of the next entry's index in the upper half.
  */
 #define PROBE_KNOWN_MOST 16u
 #define PROBE_EXACT_MOST 128u /* a base has many derived types, and most objects may be theirs */
@@ -116,6 +135,11 @@ typedef struct probe_step {
     uint64_t
         module; /* what the agent finds the fields by: ModuleID, TypeDef, FieldDefs; 0: the type of the object tells */
     uint32_t type, field, other;
+    uint32_t next;            /* LOOKUP: the field that is below -1 where an entry is free */
+    uint8_t key_element;      /* LOOKUP: 0x0E, or of an integer */
+    uint16_t key_units;       /* of a string */
+    uint64_t key_bits;        /* of an integer, as it lies in memory */
+    const uint16_t *key_text; /* of a string */
     probe_known known[PROBE_KNOWN_MOST];
     probe_known *exact; /* EXACT: PROBE_EXACT_MOST of them, instead */
 } probe_step;
@@ -184,6 +208,7 @@ typedef struct probe {
     uint8_t task_at; /* where a builder has its task, in bytes */
     uint8_t exception_at, context_at, kind_at; /* THROWS: in an ExInfo */
     uint8_t levels;                            /* trace: of calls that are followed below a root */
+    uint8_t doubtful;    /* there are paths or two texts: it may be that nobody can tell whether the condition holds */
     uint8_t resumes : 1; /* on the method by which state machines go on: nothing is told of its calls */
     uint8_t root : 1;    /* trace: its calls begin trees, where none is open on the thread */
     uint8_t into : 1;    /* trace: followed at any level below the root */

@@ -13,6 +13,7 @@ typedef struct binder {
     uint32_t method, owner;
     cil_method_sig sig;
     const query_resolver *resolver;
+    bool pair; /* a side of a PAIR is bound, not a key */
     err_t *e;
 } binder;
 
@@ -190,6 +191,12 @@ static bool member_value(const enum_type *t, uint32_t field_rid, query_node *n)
     return true;
 }
 
+cil_element query_enum_element(const cil_image *image, uint32_t type_rid)
+{
+    enum_type t = {.im = image, .rid = type_rid};
+    return is_enum(&t) && find_underlying(&t) ? t.underlying : CIL_E_END;
+}
+
 void query_enum_members(const cil_image *image, uint32_t type_rid,
                         bool (*each)(void *owner, const char *name, int64_t value), void *owner)
 {
@@ -273,14 +280,11 @@ static bool only_equality(const binder *b, const query_node *n, const cil_type *
     return mismatch(b, n, t, "compare it with == or !=");
 }
 
-/* An identifier that is no member of an enum. */
+/* An identifier that is neither a member of an enum nor a path. */
 static bool stray_name(const binder *b, const query_node *n, const cil_type *t)
 {
-    uint16_t other;
-    if (find_param(b, n->name, &other)) {
-        return query_error(b->e, n->value_column, "two arguments cannot be compared; one side must be a literal");
-    }
-    return query_error(b->e, n->value_column, "'%s' is no literal; '%s' is %s (text stands in quotes)", n->name,
+    return query_error(b->e, n->value_column,
+                       "'%s' is neither a literal nor an argument; '%s' is %s (text stands in quotes)", n->name,
                        n->argument, type_text(b, t));
 }
 
@@ -367,18 +371,22 @@ static bool bind_decimal(const binder *b, query_node *n, const cil_type *t)
     return true;
 }
 
-/* Without a literal: can it tell calls apart? */
+/* No number, string, enum or bool. */
+static bool no_key(const binder *b, const query_node *n, const cil_type *t)
+{
+    return query_error(b->e, n->column, "'%s' is %s: %s numbers, strings, enums and bools; name such a member",
+                       n->argument, type_text(b, t), b->pair ? "two sides can be" : "calls are told apart by");
+}
+
+/* Without a literal: can it tell calls apart, or be compared with another of its kind? */
 static bool bind_key(const binder *b, query_node *n, const cil_type *t)
 {
     enum_type type = {0};
     const bool number =
         (t->element >= CIL_E_BOOLEAN && t->element <= CIL_E_R8) || t->element == CIL_E_I || t->element == CIL_E_U;
-    if (number || t->element == CIL_E_STRING) return true;
+    if (number || (t->element == CIL_E_STRING && !t->byref)) return true;
     if (t->element == CIL_E_VALUETYPE && cil_type_is(b->im, t->token, "System.Decimal")) return true;
-    if (t->element != CIL_E_VALUETYPE || (find_type(b, t->token, &type) && !is_enum(&type)))
-        return query_error(b->e, n->column,
-                           "'%s' is %s: calls are told apart by numbers, strings, enums and bools; name such a member",
-                           n->argument, type_text(b, t));
+    if (t->element != CIL_E_VALUETYPE || (find_type(b, t->token, &type) && !is_enum(&type))) return no_key(b, n, t);
     if (!type.im)
         return query_error(b->e, n->column, "the type %s of '%s' is not loaded yet", type_text(b, t), n->argument);
     if (!find_underlying(&type)) return mismatch(b, n, t, "its metadata is damaged: no underlying type");
@@ -435,6 +443,8 @@ static void turn(query_node *n)
 {
     const query_node was = *n;
     n->name = was.argument;
+    n->name_is_path = was.argument_is_path;
+    n->argument_is_path = was.name_is_path;
     n->name_columns = was.columns;
     n->value_column = was.column;
     n->argument = was.name;
@@ -470,14 +480,29 @@ static bool bind_root(const binder *b, query_node *n, query_place *root)
     }
     if (n->root == QUERY_THIS) {
         cil_token base = cil_cell_token(b->im, CIL_TYPE_DEF, b->owner, CIL_TYPE_DEF_EXTENDS);
-        bool is_struct = cil_type_is(b->im, base, "System.ValueType") || cil_type_is(b->im, base, "System.Enum");
-        root->type = (cil_type){.element = CIL_E_CLASS, .token = CIL_TOKEN(CIL_TYPE_DEF, b->owner)};
-        return !is_struct || query_error(b->e, n->column, "'this' is a struct here: its members cannot be compared");
+        bool is_struct = cil_type_is(b->im, base, "System.ValueType");
+        root->type = (cil_type){.element = is_struct ? CIL_E_VALUETYPE : CIL_E_CLASS,
+                                .token = CIL_TOKEN(CIL_TYPE_DEF, b->owner)};
+        return true;
     }
     root->type = *root_type(b, n);
-    return !root->type.byref ||
+    const bool is_struct = root->type.element == CIL_E_VALUETYPE ||
+                           (root->type.element == CIL_E_GENERICINST && root->type.generic_is_value);
+    return !root->type.byref || is_struct ||
            query_error(b->e, n->column, "'%.*s' is passed by reference: its members cannot be compared",
                        (int)head_of(n->argument), n->argument);
+}
+
+static bool is_null_test(const query_node *n)
+{
+    return n->kind == QUERY_COMPARE && n->value_kind == QUERY_NULL && !n->name;
+}
+
+/* A Nullable<T> beside null: whether there is a value tells; which one it is nobody asks. */
+static bool bind_has_value(const binder *b, query_node *n, const cil_type *t)
+{
+    n->element = CIL_E_U1;
+    return only_equality(b, n, t);
 }
 
 static bool bind_path(const binder *b, query_node *n, size_t head)
@@ -490,7 +515,8 @@ static bool bind_path(const binder *b, query_node *n, size_t head)
     there.owner = end.owner;
     there.method = 0;
     there.sig = (cil_method_sig){.param_count = 0};
-    if (!bind_value(&there, n, &end.type)) return false;
+    if (!(n->is_nullable && is_null_test(n) ? bind_has_value(&there, n, &end.type) : bind_value(&there, n, &end.type)))
+        return false;
     n->members[n->member_count - 1].size =
         n->element == CIL_E_VALUETYPE ? QUERY_DECIMAL_SIZE : (uint8_t)cil_element_size(n->element);
     return true;
@@ -534,34 +560,103 @@ static bool bind_exception(const binder *b, query_node *n)
         "'exception' can be compared with null (== or !=), and its members: exception.Message == \"...\"");
 }
 
-static bool bind_compare(const binder *b, query_node *n)
+static bool is_out(const binder *b, const query_node *n)
 {
-    if (!find_root(b, n->argument, n)) {
-        if (!n->name || !find_root(b, n->name, n)) return no_such_param(b, n);
-        turn(n);
-    }
+    uint32_t row = param_row(b->im, b->method, n->index);
+    uint32_t flags = row ? cil_cell(b->im, CIL_PARAM, row, CIL_PARAM_FLAGS) : 0;
+    return root_type(b, n)->byref && (flags & (PARAM_IN | PARAM_OUT)) == PARAM_OUT;
+}
+
+static bool is_nullable_root(const binder *b, const query_node *n)
+{
+    if (n->root == QUERY_THIS || n->root == QUERY_EXCEPTION) return false;
+    const query_place root = {.im = b->im, .type = *root_type(b, n)};
+    return query_is_nullable(&root);
+}
+
+/* By the root that was found. */
+static bool bind_rooted(const binder *b, query_node *n)
+{
     const size_t head = head_of(n->argument);
     if (n->kind == QUERY_KEY && (n->root == QUERY_ELAPSED || n->root == QUERY_EXCEPTION))
-        return query_error(b->e, n->column, "calls cannot be told apart by '%.*s'", (int)head, n->argument);
+        return query_error(b->e, n->column,
+                           b->pair ? "'%.*s' can be compared with literals only"
+                                   : "calls cannot be told apart by '%.*s'",
+                           (int)head, n->argument);
     if (n->root >= QUERY_RESULT && !has_end(b, n)) return false;
     if (n->root == QUERY_ELAPSED) return bind_elapsed(b, n);
     if (n->root == QUERY_THREAD) return bind_thread(b, n);
-    if (n->argument[head]) return bind_path(b, n, head);
+    if (n->root == QUERY_ARGUMENT && is_out(b, n))
+        return query_error(b->e, n->column, "'%.*s' is an out parameter: it has no value yet when the call begins",
+                           (int)head, n->argument);
+    if (n->argument[head] || is_nullable_root(b, n)) return bind_path(b, n, head);
     if (n->root == QUERY_EXCEPTION) return bind_exception(b, n);
     if (n->root == QUERY_RESULT) return bind_value(b, n, root_type(b, n));
     if (n->root == QUERY_THIS)
         return n->kind == QUERY_KEY
                    ? query_error(b->e, n->column, "'this' is an object; name one of its members: this.Name")
                    : query_error(b->e, n->column, "'this' is never null; compare one of its members: this.Name");
-    const cil_type *t = root_type(b, n);
-    if (n->root == QUERY_LOCAL) return bind_value(b, n, t);
-    uint32_t row = param_row(b->im, b->method, n->index);
-    uint32_t flags = row ? cil_cell(b->im, CIL_PARAM, row, CIL_PARAM_FLAGS) : 0;
-    if (t->byref && (flags & (PARAM_IN | PARAM_OUT)) == PARAM_OUT) {
-        return query_error(b->e, n->column, "'%s' is an out parameter: it has no value yet when the call begins",
-                           n->argument);
+    return bind_value(b, n, root_type(b, n));
+}
+
+/* ---- two paths --------------------------------------------------------------------------------------------------- */
+
+/* One side of a comparison as a node of its own; the other one where `named`. */
+static bool bind_side(const binder *b, const query_node *n, bool named, query_node *side)
+{
+    binder alone = *b;
+    alone.pair = true;
+    *side = (query_node){.kind = QUERY_KEY,
+                         .argument = named ? n->name : n->argument,
+                         .columns = named ? n->name_columns : n->columns,
+                         .column = named ? n->value_column : n->column};
+    side->value_column = side->column;
+    return (find_root(b, side->argument, side) || no_such_param(b, side)) && bind_rooted(&alone, side);
+}
+
+/* color == Red, where there is an argument Red as well. */
+static bool is_enum_member(const binder *b, const query_node *n)
+{
+    err_t unseen = {0};
+    binder quiet = *b;
+    query_node side, as = *n;
+    quiet.e = &unseen;
+    if (n->name_is_path || !bind_side(&quiet, n, false, &side) || !side.is_enum) return false;
+    const enum_type t = {.im = side.enum_image, .rid = side.enum_rid, .underlying = side.element};
+    return bind_member(&quiet, &as, &t);
+}
+
+static bool bind_pair(const binder *b, query_node *n)
+{
+    query_node sides[2];
+    const char *why;
+    if (!bind_side(b, n, false, &sides[0]) || !bind_side(b, n, true, &sides[1])) return false;
+    if (n->op == QUERY_LIKE || n->op == QUERY_UNLIKE)
+        return query_error(b->e, n->value_column, "~ takes a pattern in quotes: ~ \"^Bo.*\"");
+    if (!query_pair_fits(&sides[0], &sides[1], n->op, &n->pairing, &why))
+        return query_error(b->e, n->value_column, "'%s' and '%s' cannot be compared: %s", n->argument, n->name, why);
+    query_node *kept = arena_copy(b->a, sides, sizeof sides);
+    if (!kept) return err_set(b->e, ERR_MEMORY, -1, "out of memory");
+    n->kind = QUERY_PAIR;
+    n->name = NULL;
+    n->left = &kept[0];
+    n->right = &kept[1];
+    return true;
+}
+
+static bool bind_compare(const binder *b, query_node *n)
+{
+    query_node other;
+    const bool found = find_root(b, n->argument, n), other_found = n->name && find_root(b, n->name, &other);
+    if (!found && (!other_found || n->argument_is_path)) return no_such_param(b, n);
+    if (!found) {
+        turn(n);
+        n->root = other.root;
+        n->index = other.index;
+    } else if (n->name && (other_found || n->name_is_path) && !is_enum_member(b, n)) {
+        return bind_pair(b, n);
     }
-    return bind_value(b, n, t);
+    return bind_rooted(b, n);
 }
 
 static query_node *bind_node(const binder *b, const query_node *parsed)

@@ -85,16 +85,20 @@ static bool parse_word(parser *p, spelled *s)
     return true;
 }
 
-/* [12] */
+/* [12], [-1], ["key"]; what it means is seen when it is bound. */
 static bool parse_index(parser *p, spelled *s)
 {
-    uint32_t open = p->s.at, digits = 0;
+    uint32_t open = p->s.at;
+    query_node index = {.kind = QUERY_COMPARE};
     spell(p, s);
-    for (; peek(p, 0) >= '0' && peek(p, 0) <= '9'; digits++)
+    query_source inside = p->s;
+    if (query_literal_begins(&inside) && !query_literal_parse(&inside, &index)) return false;
+    const bool is_key =
+        index.value_kind == QUERY_TEXT || index.value_kind == QUERY_INT || index.value_kind == QUERY_UINT;
+    if (!is_key || index.is_time || inside.at >= inside.end || inside.text[inside.at] != ']')
+        return query_error(p->s.e, open, "an index is a whole number or a text; write items[0] or map[\"key\"]");
+    while (p->s.at <= inside.at)
         spell(p, s);
-    if (!digits || digits > 9 || peek(p, 0) != ']')
-        return query_error(p->s.e, open, "an index is a number of up to nine digits; write items[0]");
-    spell(p, s);
     return true;
 }
 
@@ -176,6 +180,7 @@ static void set_value(query_node *n, const operand *o)
 {
     n->value_column = o->column;
     n->name = o->is_name ? o->name : NULL;
+    n->name_is_path = o->is_argument;
     n->name_columns = o->columns;
     n->value_kind = o->literal.value_kind;
     n->is_bool = o->literal.is_bool;
@@ -190,12 +195,8 @@ static void set_value(query_node *n, const operand *o)
 
 static query_node *comparison(parser *p, const operand *left, query_op op, const operand *right)
 {
-    if (left->is_argument && right->is_argument) {
-        query_error(p->s.e, right->column, "two arguments cannot be compared; one side must be a literal");
-        return NULL;
-    }
-    bool turn = !left->is_name || right->is_argument ||
-                (right->is_name && !left->is_argument && strchr(left->name, '.') && !strchr(right->name, '.'));
+    bool turn = !left->is_name || (right->is_name && !left->is_argument &&
+                                   (right->is_argument || (strchr(left->name, '.') && !strchr(right->name, '.'))));
     const operand *argument = turn ? right : left, *value = turn ? left : right;
     if (!argument->is_name) {
         query_error(p->s.e, left->column, "two literals are compared; one side must be an argument");
@@ -205,6 +206,7 @@ static query_node *comparison(parser *p, const operand *left, query_op op, const
     if (!n) return NULL;
     n->argument = argument->name;
     n->columns = argument->columns;
+    n->argument_is_path = argument->is_argument;
     n->op = turn ? turned(op) : op;
     set_value(n, value);
     return n;

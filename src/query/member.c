@@ -40,6 +40,11 @@ static const struct {
     {"System.Collections.Generic.HashSet`1", "Count", "_count", "_freeCount", QUERY_COUNT},
 };
 
+/* A dictionary's array of entries, and what these are made of. */
+static const struct {
+    const char *type, *entries, *used, *key, *value, *next;
+} dictionary = {"System.Collections.Generic.Dictionary`2", "_entries", "_count", "key", "value", "next"};
+
 /* Interfaces behind which such collections, and arrays, are passed on. */
 static const struct {
     const char *type;
@@ -51,10 +56,19 @@ static const struct {
     {"System.Collections.Generic.IReadOnlyCollection`1", false},
 };
 
+static name name_of(const char *text)
+{
+    return (name){text, strlen(text)};
+}
+
 static bool is_name(name x, const char *text)
 {
     return strlen(text) == x.n && memcmp(text, x.p, x.n) == 0;
 }
+
+/* Structs that are values as a whole. */
+static const char *const closed[] = {"System.Decimal", "System.DateTime", "System.TimeSpan", "System.Guid",
+                                     "System.DateTimeOffset"};
 
 /* ---- types ------------------------------------------------------------------------------------------------------ */
 
@@ -129,14 +143,17 @@ static name source_name(const cil_image *im, uint32_t rid)
     return (name){text + 1, n - tail - 1};
 }
 
-/* What properties of System.Exception answer with, which are code. */
+/* What properties of System.Exception and Nullable<T> answer with, which are code. */
 static name kept_as(const found_type *t, name wanted)
 {
     static const char *const fields[][2] = {
         {"Message", "_message"}, {"InnerException", "_innerException"}, {"HResult", "_HResult"}, {"Source", "_source"}};
-    if (!cil_type_is(t->im, CIL_TOKEN(CIL_TYPE_DEF, t->rid), "System.Exception")) return wanted;
+    const cil_token type = CIL_TOKEN(CIL_TYPE_DEF, t->rid);
+    if (cil_type_is(t->im, type, "System.Nullable`1") && is_name(wanted, "HasValue")) return name_of("hasValue");
+    if (cil_type_is(t->im, type, "System.Nullable`1") && is_name(wanted, "Value")) return name_of("value");
+    if (!cil_type_is(t->im, type, "System.Exception")) return wanted;
     for (size_t i = 0; i < RJ_COUNT(fields); i++)
-        if (is_name(wanted, fields[i][0])) return (name){fields[i][1], strlen(fields[i][1])};
+        if (is_name(wanted, fields[i][0])) return name_of(fields[i][1]);
     return wanted;
 }
 
@@ -220,11 +237,6 @@ static bool type_of_field(const walker *w, const found_type *t, uint32_t rid, qu
            query_error(w->e, w->column, "its type is a type parameter: what it is differs from object to object");
 }
 
-static name name_of(const char *text)
-{
-    return (name){text, strlen(text)};
-}
-
 static bool take_known(const walker *w, const found_type *t, int which, query_member *m, query_place *out)
 {
     m->kind = known[which].kind;
@@ -267,10 +279,45 @@ static bool is_collection(const found_type *t, bool elements)
 static bool element_of(const walker *w, query_place *array)
 {
     if (array->type.element != CIL_E_SZARRAY)
-        return query_error(w->e, w->column, "%s is no array and no List", text_of(w, array));
+        return query_error(w->e, w->column, "%s is no array, List or Dictionary", text_of(w, array));
     query_place p = *array;
     return (cil_type_read(array->type.inner, &p.type) && substitute(&p, array)) ||
            query_error(w->e, w->column, "its type is a type parameter: what it is differs from object to object");
+}
+
+static bool is_struct(const cil_type *t)
+{
+    return t->element == CIL_E_VALUETYPE || (t->element == CIL_E_GENERICINST && t->generic_is_value);
+}
+
+bool query_is_nullable(const query_place *p)
+{
+    return p->type.element == CIL_E_GENERICINST && p->type.generic_is_value &&
+           cil_type_is(p->im, p->type.token, "System.Nullable`1");
+}
+
+/* One with fields that mean something; where it lies in something else, whose place in there can be found out. */
+static bool is_open(const walker *w, const query_place *p, const query_member *before)
+{
+    found_type t;
+    bool is_closed = !is_struct(&p->type) || p->type.element == CIL_E_TYPEDBYREF;
+    for (size_t i = 0; i < RJ_COUNT(closed); i++)
+        is_closed = is_closed || cil_type_is(p->im, p->type.token, closed[i]);
+    if (!is_closed && find_type(w, p, &t))
+        is_closed = cil_type_is(t.im, cil_cell_token(t.im, CIL_TYPE_DEF, t.rid, CIL_TYPE_DEF_EXTENDS), "System.Enum");
+    if (is_closed)
+        return query_error(w->e, w->column, "%s is no object: it has no members that could be compared", text_of(w, p));
+    if (!before) return true;
+    if (before->kind != QUERY_FIELD && before->kind != QUERY_INNER)
+        return query_error(w->e, w->column, "%s is a struct in a collection: its members cannot be compared",
+                           text_of(w, p));
+    cil_type arg;
+    const bool placed = p->type.element != CIL_E_GENERICINST ||
+                        (query_is_nullable(p) && cil_type_read(p->type.args, &arg) && arg.element != CIL_E_GENERICINST);
+    return placed ||
+           query_error(w->e, w->column,
+                       "%s lies within another type: where a generic struct keeps its fields there is not known",
+                       text_of(w, p));
 }
 
 /* In the type itself, then in its bases. */
@@ -293,9 +340,12 @@ static bool look_up(const walker *w, const query_place *p, name wanted, query_me
         if (which >= 0) return take_known(w, &t, which, m, out);
         m->field_rid = field_named(&t, kept_as(&t, wanted));
         if (m->field_rid) {
-            m->kind = QUERY_FIELD;
+            m->kind = is_struct(&p->type) ? QUERY_INNER : QUERY_FIELD;
             m->image = t.im;
             m->type_rid = t.rid;
+            if (query_is_nullable(p) &&
+                is_name(name_of(cil_cell_string(t.im, CIL_FIELD, m->field_rid, CIL_FIELD_NAME)), "value"))
+                m->other_rid = field_named(&t, name_of("hasValue"));
             return type_of_field(w, &t, m->field_rid, out);
         }
         if (!base_of(w, &t, &base)) break;
@@ -335,43 +385,135 @@ static bool element_of_interface(const walker *w, const query_place *p, query_me
            query_error(w->e, w->column, "its type is a type parameter: what it is differs from object to object");
 }
 
-/* `[index]` */
-static bool bind_index(const walker *w, const query_place *p, uint32_t index, query_member *m, query_place *out)
+/* Where the elements are numbered. */
+static bool take_number(const walker *w, const query_node *index, query_member *m)
 {
-    m->index = index;
+    enum { MOST = 999999999 };
+    m->index = (uint32_t)index->i;
+    return (index->value_kind == QUERY_INT && index->i >= 0 && index->i <= MOST) ||
+           query_error(w->e, w->column, "an index is a number of up to nine digits; write items[0]");
+}
+
+/* The bits of the key as they lie in memory; false: it is no integer of that type. */
+static bool key_fits(const query_node *index, query_member *m)
+{
+    const uint32_t size = cil_element_size(m->key_element), bits = 8 * size;
+    const bool is_signed = m->key_element == CIL_E_I1 || m->key_element == CIL_E_I2 || m->key_element == CIL_E_I4 ||
+                           m->key_element == CIL_E_I8 || m->key_element == CIL_E_I;
+    if (index->value_kind == QUERY_TEXT) {
+        m->key_bits = m->key_element == CIL_E_CHAR && index->text_units == 1 ? index->text[0] : 0;
+        return m->key_element == CIL_E_CHAR && index->text_units == 1;
+    }
+    m->key_bits = index->value_kind == QUERY_UINT ? index->u : (uint64_t)index->i;
+    if (index->value_kind == QUERY_UINT) return !is_signed && bits == 64;
+    if (is_signed) return bits == 64 || (index->i >= -(1LL << (bits - 1)) && index->i < 1LL << (bits - 1));
+    return index->i >= 0 && (bits == 64 || index->i < 1LL << bits);
+}
+
+static bool take_key(const walker *w, const query_place *key, const query_node *index, query_member *m)
+{
+    found_type t;
+    const cil_type *k = &key->type;
+    m->key_element = k->element;
+    if (k->element == CIL_E_STRING) {
+        m->key_text = index->text;
+        m->key_units = index->text_units;
+        return index->value_kind == QUERY_TEXT ||
+               query_error(w->e, w->column, "its keys are strings; write map[\"key\"]");
+    }
+    if (k->element == CIL_E_VALUETYPE && find_type(w, key, &t)) m->key_element = query_enum_element(t.im, t.rid);
+    const bool is_integer = (m->key_element >= CIL_E_CHAR && m->key_element <= CIL_E_U8) || m->key_element == CIL_E_I ||
+                            m->key_element == CIL_E_U;
+    if (!is_integer)
+        return query_error(w->e, w->column,
+                           "its keys are %s; only strings, integers, chars and enums can be looked for",
+                           text_of(w, key));
+    return key_fits(index, m) || query_error(w->e, w->column, "its keys are %s; this is none", text_of(w, key));
+}
+
+/* m: two of them. */
+static bool take_entry(const walker *w, const found_type *t, const query_node *index, query_member *m, query_place *out)
+{
+    query_place entry = {.im = NULL}, key = {.im = NULL};
+    found_type e;
+    m[0].kind = QUERY_ENTRIES;
+    m[0].image = t->im;
+    m[0].type_rid = t->rid;
+    m[0].field_rid = field_named(t, name_of(dictionary.entries));
+    m[0].other_rid = field_named(t, name_of(dictionary.used));
+    m[1] = (query_member){.kind = QUERY_LOOKUP, .size = 8};
+    if (!m[0].field_rid || !m[0].other_rid || !type_of_field(w, t, m[0].field_rid, &entry) ||
+        entry.type.element != CIL_E_SZARRAY || !cil_type_read(entry.type.inner, &entry.type) ||
+        !find_type(w, &entry, &e))
+        return query_error(w->e, w->column, "this runtime keeps it otherwise than those that are known");
+    m[1].image = e.im;
+    m[1].type_rid = e.rid;
+    m[1].field_rid = field_named(&e, name_of(dictionary.value));
+    m[1].other_rid = field_named(&e, name_of(dictionary.key));
+    m[1].next_rid = field_named(&e, name_of(dictionary.next));
+    if (!m[1].field_rid || !m[1].other_rid || !m[1].next_rid)
+        return query_error(w->e, w->column, "this runtime keeps it otherwise than those that are known");
+    return type_of_field(w, &e, m[1].other_rid, &key) && take_key(w, &key, index, &m[1]) &&
+           type_of_field(w, &e, m[1].field_rid, out);
+}
+
+/* `[index]`; m: one, or two where *more is set. */
+static bool bind_index(const walker *w, const query_place *p, const query_node *index, query_member *m, bool *more,
+                       query_place *out)
+{
     if (p->type.element == CIL_E_SZARRAY) {
         m->kind = QUERY_ELEMENT;
         *out = *p;
-        return element_of(w, out);
+        return take_number(w, index, m) && element_of(w, out);
     }
     query_place at = *p, base;
     found_type t;
     for (unsigned i = 0; i < BASES_MOST && find_type(w, &at, &t); i++) {
         int which = known_member(&t, name_of("[]"));
-        if (which >= 0) return take_known(w, &t, which, m, out) && element_of(w, out);
-        if (is_collection(&t, true)) return element_of_interface(w, &at, m, out);
+        if (which >= 0) return take_number(w, index, m) && take_known(w, &t, which, m, out) && element_of(w, out);
+        if (cil_type_is(t.im, CIL_TOKEN(CIL_TYPE_DEF, t.rid), dictionary.type)) {
+            *more = true;
+            return take_entry(w, &t, index, m, out);
+        }
+        if (is_collection(&t, true)) return take_number(w, index, m) && element_of_interface(w, &at, m, out);
         if (!base_of(w, &t, &base)) break;
         at = base;
     }
-    return query_error(w->e, w->column, "%s is no array and no List", text_of(w, p));
+    return query_error(w->e, w->column, "%s is no array, List or Dictionary", text_of(w, p));
 }
 
-/* The part at text[*at], which is `.name` or `[index]`; consumed. */
-static bool bind_part(walker *w, const char *text, const uint32_t *columns, uint32_t *at, const query_place *p,
-                      query_member *m, query_place *out)
+/* An ImmutableArray is an array in a struct, whose Length and elements are those of the array. */
+static bool is_wrapped_array(const query_place *p, const char *part)
 {
-    w->column = columns[*at];
-    if (!is_reference(&p->type))
-        return query_error(w->e, w->column, "%s is no object: it has no members that could be compared", text_of(w, p));
+    static const char length[] = ".Length";
+    const size_t n = sizeof length - 1;
+    return is_struct(&p->type) && cil_type_is(p->im, p->type.token, "System.Collections.Immutable.ImmutableArray`1") &&
+           (part[0] == '[' || (strncmp(part, length, n) == 0 && !query_name_char(part[n])));
+}
+
+/* The part at text[*at], which is `.name` or `[index]`; consumed. m: has room for two, *more: both were needed. */
+static bool bind_part(walker *w, const query_path_text *path, uint32_t *at, const query_place *p,
+                      const query_member *before, query_member *m, bool *more, query_place *out)
+{
+    const char *text = path->text;
+    w->column = path->columns[*at];
+    if (!is_reference(&p->type) && !is_open(w, p, before)) return false;
+    query_place array;
+    if (is_wrapped_array(p, text + *at)) {
+        if (!look_up(w, p, name_of("array"), m, &array)) return false;
+        p = &array;
+        *++m = (query_member){.size = 8};
+        *more = true;
+    }
     if (text[*at] == '[') {
-        uint32_t index = 0;
-        for (++*at; text[*at] != ']'; ++*at)
-            index = index * 10 + (uint32_t)(text[*at] - '0');
-        ++*at;
-        if (!bind_index(w, p, index, m, out)) return false;
+        query_node index = {.kind = QUERY_COMPARE};
+        query_source inside = {.a = w->a, .text = text, .at = *at + 1, .end = (uint32_t)strlen(text), .e = w->e};
+        if (!query_literal_parse(&inside, &index)) return false;
+        *at = inside.at + 1; /* the bracket */
+        if (!bind_index(w, p, &index, m, more, out)) return false;
     } else {
         uint32_t from = ++*at;
-        w->column = columns[from];
+        w->column = path->columns[from];
         while (query_name_char(text[*at]))
             ++*at;
         if (!bind_name(w, p, (name){text + from, *at - from}, m, out)) return false;
@@ -383,7 +525,7 @@ bool query_path_bind(arena *a, const query_resolver *resolver, const query_path_
                      query_node *n, query_place *out, err_t *e)
 {
     walker w = {.a = a, .resolver = resolver, .e = e};
-    query_member members[QUERY_MEMBERS_MOST];
+    query_member members[QUERY_MEMBERS_MOST + 1];
     uint32_t count = 0;
     *out = *root;
     for (uint32_t at = text->from; text->text[at];) {
@@ -391,7 +533,22 @@ bool query_path_bind(arena *a, const query_resolver *resolver, const query_path_
             return query_error(e, text->columns[at], "more than %u members one behind the other", QUERY_MEMBERS_MOST);
         query_place from = *out;
         members[count] = (query_member){.size = 8}; /* a reference, where it is not the last */
-        if (!bind_part(&w, text->text, text->columns, &at, &from, &members[count++], out)) return false;
+        const query_member *before = count ? &members[count - 1] : NULL;
+        bool more = false;
+        if (!bind_part(&w, text, &at, &from, before, &members[count++], &more, out)) return false;
+        if (more && count++ == QUERY_MEMBERS_MOST)
+            return query_error(e, w.column, "more than %u members one behind the other", QUERY_MEMBERS_MOST);
+    }
+    if (query_is_nullable(out)) {
+        const query_place from = *out;
+        w.column = n->column;
+        if (count == QUERY_MEMBERS_MOST)
+            return query_error(e, w.column, "more than %u members one behind the other", QUERY_MEMBERS_MOST);
+        members[count] = (query_member){.size = 8};
+        if (!is_open(&w, &from, count ? &members[count - 1] : NULL) ||
+            !look_up(&w, &from, name_of("Value"), &members[count++], out))
+            return false;
+        n->is_nullable = true;
     }
     n->members = arena_copy(a, members, count * sizeof *members);
     n->member_count = count;

@@ -146,9 +146,18 @@ typedef struct query_path_text {
     uint32_t from; /* where the name ends */
 } query_path_text;
 
-/* Fills members and member_count of the node. out: the type of the last one. ERR_USAGE with the column. */
+/* The type that an enum's values lie in memory as; CIL_E_END where the TypeDef is no enum. */
+cil_element query_enum_element(const cil_image *image, uint32_t type_rid);
+/* A Nullable<T>: what it holds is looked at, with no member behind it either. */
+bool query_is_nullable(const query_place *p);
+/* Fills members and member_count of the node, and is_nullable. out: the type of the last one. ERR_USAGE with the
+ * column. */
 bool query_path_bind(arena *a, const query_resolver *resolver, const query_path_text *text, const query_place *root,
                      query_node *n, query_place *out, err_t *e);
+
+/* May two bound KEYs be compared by C#'s rules? *why (where not): in words that stand behind "cannot be compared". */
+bool query_pair_fits(const query_node *left, const query_node *right, query_op op, query_pairing *pairing,
+                     const char **why);
 
 static inline bool query_name_char(char c)
 {

@@ -67,25 +67,30 @@ unsigned query_nearest_list(const query_nearest *n, const char **names);
 
 /*
  *   expr    := and ('||' and)*          and := not ('&&' not)*          not := '!' not | '(' expr ')' | compare
- *   compare := operand [op operand]      op  := == != < <= > >= ~ !~      (one side a path, the other a literal)
+ *   compare := operand [op operand]      op  := == != < <= > >= ~ !~      (at least one side a path)
  *   operand := path | literal
- *   path    := root (['?'] '.' NAME | '[' number ']')*
+ *   path    := root (['?'] '.' NAME | '[' number | text ']')*
  *   root    := 'this' | 'thread' | 'return' | 'exception' | 'elapsed' | ['args.' | 'locals.'] NAME
  *   literal := number (1_000, 0xFF, 1.5e3, suffixes as in C#) | time (5ms: a number with ns, us, ms or s)
  *            | 'text' | "text" (both are strings; a one-character one also a char) | true | false | null
  *            | enum member name (Red, Color.Red)
  *
- * Members are fields, private ones too, and automatic properties; Length of strings and arrays, Count and [index] of
+ * Members are fields, private ones too, and automatic properties, of objects and of structs; a Nullable<T> compares as
+ * what it holds, and has HasValue and Value; Length of strings and arrays, Count and [index] of
  * the runtime's collections. What a member of null is compared with: nothing is equal to it but null. A bare bool is a
  * comparison with true. Numbers compare as C# would (int with long, signed with unsigned
- * exactly, int with double). Text escapes: \n \t \r \0 \\ \' \" \uXXXX. At most 1,024 bytes and QUERY_NODES_MOST
- * nodes.
+ * exactly, int with double). Two paths compare where C# lets their types: numbers but for ulong with a signed one and
+ * decimal with a floating one, bool with bool, enums of one type, strings by their characters; null equals null. A name
+ * that could be both is the enum's member, unless `args.` stands in front. Text escapes: \n \t \r \0 \\ \' \" \uXXXX.
+ * At most 1,024 bytes and QUERY_NODES_MOST nodes.
  */
 #define QUERY_NODES_MOST 64u
 
 typedef enum query_op { QUERY_EQ, QUERY_NE, QUERY_LT, QUERY_LE, QUERY_GT, QUERY_GE, QUERY_LIKE, QUERY_UNLIKE } query_op;
-/* KEY: a path alone, of query_key_parse. */
-typedef enum query_node_kind { QUERY_AND, QUERY_OR, QUERY_NOT, QUERY_COMPARE, QUERY_KEY } query_node_kind;
+/* PAIR: two paths, a KEY each; only in bound trees. KEY: a path alone, a side of a PAIR or of query_key_parse. */
+typedef enum query_node_kind { QUERY_AND, QUERY_OR, QUERY_NOT, QUERY_COMPARE, QUERY_PAIR, QUERY_KEY } query_node_kind;
+/* What both sides of a PAIR are made before they are compared, by C#'s rules. */
+typedef enum query_pairing { QUERY_AS_NUMBERS, QUERY_AS_SINGLES, QUERY_AS_DECIMALS, QUERY_AS_TEXTS } query_pairing;
 /* bool, char and enum: INT or UINT */
 typedef enum query_value_kind {
     QUERY_NULL,
@@ -107,25 +112,36 @@ typedef struct query_decimal {
 } query_decimal;
 
 /*
- * One step from an object to what it refers to. FIELD: of a type that is the object's own or a base of it. COUNT: such
+ * One step from an object to what it refers to. FIELD: of a type that is the object's own or a base of it; INNER: of a
+ * struct, which the member before leads to or the path begins with; with other_rid (hasValue) nothing is there where
+ * that is false. COUNT: such
  * a field less the one in other_rid, if any, or the length of an array. LENGTH: of a string or an array. ELEMENT: of an
- * array. LIST_ELEMENT: of an array, or of the one in field_rid, which is in use up to other_rid. Where COUNT and
- * LIST_ELEMENT have no image, the declared type is an interface: the object's own type tells (query_collection).
+ * array. LIST_ELEMENT: of an array, or of the one in field_rid, which is in use up to other_rid. ENTRIES: the array of
+ * a dictionary, in field_rid, in use up to other_rid; LOOKUP: what lies there (field_rid) beside the key (other_rid),
+ * in entries that are in use (next_rid). Where COUNT and LIST_ELEMENT have no image, the declared type is an interface:
+ * the object's own type tells (query_collection).
  */
 typedef enum query_member_kind {
     QUERY_FIELD,
+    QUERY_INNER,
     QUERY_COUNT,
     QUERY_LENGTH,
     QUERY_ELEMENT,
-    QUERY_LIST_ELEMENT
+    QUERY_LIST_ELEMENT,
+    QUERY_ENTRIES,
+    QUERY_LOOKUP
 } query_member_kind;
 #define QUERY_MEMBERS_MOST 8u
 typedef struct query_member {
     query_member_kind kind;
     uint8_t size;           /* bytes of what it leads to */
     const cil_image *image; /* of type_rid; NULL for LENGTH and ELEMENT */
-    uint32_t type_rid, field_rid, other_rid;
+    uint32_t type_rid, field_rid, other_rid, next_rid;
     uint32_t index;
+    cil_element key_element; /* LOOKUP: STRING, or an integer */
+    uint32_t key_units;
+    const uint16_t *key_text; /* of a string */
+    uint64_t key_bits;        /* of an integer, as it lies in memory */
 } query_member;
 
 /* What a path begins with. The last three are known at the end of a call only. */
@@ -142,22 +158,25 @@ typedef enum query_root {
 typedef struct query_node {
     query_node_kind kind;
     query_op op;                           /* COMPARE: argument OP value (the parser turns `3 < n` round) */
-    const struct query_node *left, *right; /* AND OR; NOT: left */
+    const struct query_node *left, *right; /* AND OR PAIR; NOT: left */
     uint32_t column;                       /* of the argument, of the operator */
     uint32_t value_column;                 /* COMPARE: of the literal; the same as `column` where a bool stands alone */
     const char *argument;                  /* the name typed, and what is behind it */
     const uint32_t *columns, *name_columns; /* of each byte of `argument`, and of `name` */
     query_value_kind value_kind;
-    bool is_bool; /* INT that was typed as true or false */
-    bool is_time; /* UINT that was typed with a unit: ns */
-    bool is_enum; /* filled below */
+    bool is_bool;     /* INT that was typed as true or false */
+    bool is_time;     /* UINT that was typed with a unit: ns */
+    bool is_enum;     /* filled below */
+    bool is_nullable; /* bound: the last member is what a Nullable<T> holds, which was not named */
     int64_t i;
     uint64_t u;
     double f;
     query_decimal decimal; /* of every number */
     const uint16_t *text;  /* TEXT: UTF-16, text_units long */
     const regex *like;     /* LIKE, UNLIKE: bound: the text as a regular expression */
-    const char *name;      /* an identifier that must be an enum member, or NULL; NULL once it is bound */
+    const char *name;      /* an identifier: a member of an enum or the other path; NULL once it is bound */
+    bool argument_is_path, name_is_path; /* typed with `args.` or `locals.` in front */
+    query_pairing pairing;               /* PAIR */
     uint32_t text_units;
     /* Filled by query_condition_check, which also turns the value into what the argument compares with: FLOAT for R4
        and R8; INT (or UINT above INT64_MAX) for bool, char and enums; INT, UINT or FLOAT for other integers; TEXT or
@@ -166,7 +185,7 @@ typedef struct query_node {
     query_member *members; /* from the argument to what is compared; those on the way are objects */
     uint32_t member_count;
     cil_element element; /* primitive, STRING, the enum's underlying type; OBJECT for null checks; U for pointers */
-    const cil_image *enum_image; /* KEY: where the enum is */
+    const cil_image *enum_image; /* KEY: where the enum is; NULL: it is none */
     uint32_t enum_rid;
     uint16_t index; /* of the parameter in the signature, of the local in query_resolver.locals */
 } query_node;
@@ -212,8 +231,8 @@ bool query_is_late(const query_node *bound);
 /*
  * Binds the names to the parameters of one method and checks the types: a copy of the tree in the arena, bound.
  * ERR_USAGE with the column; the text lists the arguments (or the members of the enum) that are there. ref and in
- * parameters of primitive types are read at the call's begin; out parameters, structs (Nullable<T> too) and generic
- * parameters are refused. `resolver` may be NULL (then only enums of the same image work).
+ * parameters of primitive types and structs are read at the call's begin; out parameters, structs as a whole and
+ * generic parameters are refused. `resolver` may be NULL (then only enums of the same image work).
  */
 const query_node *query_condition_check(arena *a, const query_node *parsed, const cil_image *image, uint32_t method_rid,
                                         const query_resolver *resolver, err_t *e);

@@ -8,10 +8,34 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* A side of two: something that can be read and is of a type that can be compared. */
+static void check_side(const query_node *n)
+{
+    if (n->kind != QUERY_KEY || !n->argument || n->member_count > QUERY_MEMBERS_MOST) abort();
+    for (uint32_t i = 0; i < n->member_count; i++)
+        if (!n->members[i].size || n->members[i].size > QUERY_DECIMAL_SIZE) abort();
+    if (!cil_element_size(n->element) && n->element != CIL_E_VALUETYPE) abort();
+}
+
+static void check_pair(const query_node *n)
+{
+    const cil_element left = n->left->element, right = n->right->element;
+    check_side(n->left);
+    check_side(n->right);
+    if (n->name || n->op > QUERY_GE) abort();
+    if ((n->pairing == QUERY_AS_TEXTS) != (left == CIL_E_STRING) || (left == CIL_E_STRING) != (right == CIL_E_STRING))
+        abort();
+    if ((n->pairing == QUERY_AS_DECIMALS) != (left == CIL_E_VALUETYPE || right == CIL_E_VALUETYPE)) abort();
+}
+
 /* Every comparison must hold what the probe's evaluation expects of it. */
 static void check_bound(const query_node *n, unsigned depth)
 {
     if (depth > QUERY_NODES_MOST) abort();
+    if (n->kind == QUERY_PAIR) {
+        check_pair(n);
+        return;
+    }
     if (n->kind != QUERY_COMPARE) {
         check_bound(n->left, depth + 1);
         if (n->kind != QUERY_NOT) check_bound(n->right, depth + 1);
@@ -20,9 +44,10 @@ static void check_bound(const query_node *n, unsigned depth)
     bool text = n->element == CIL_E_STRING, reference = text || n->element == CIL_E_OBJECT;
     if (n->name || !n->argument || n->member_count > QUERY_MEMBERS_MOST) abort();
     for (uint32_t i = 0; i < n->member_count; i++)
-        if (!n->members[i].size || n->members[i].size > 8) abort();
-    if ((n->value_kind == QUERY_TEXT) > text || (n->value_kind == QUERY_NULL) > reference) abort();
-    if (reference && n->op != QUERY_EQ && n->op != QUERY_NE) abort();
+        if (!n->members[i].size || n->members[i].size > QUERY_DECIMAL_SIZE) abort();
+    if ((n->value_kind == QUERY_TEXT) > text || (n->value_kind == QUERY_NULL) > (reference || n->is_nullable)) abort();
+    if (n->like && (!text || n->op < QUERY_LIKE)) abort();
+    if (reference && !n->like && n->op != QUERY_EQ && n->op != QUERY_NE) abort();
     if (reference && n->value_kind != QUERY_TEXT && n->value_kind != QUERY_NULL) abort();
     if ((n->element == CIL_E_R4 || n->element == CIL_E_R8) && n->value_kind != QUERY_FLOAT) abort();
 }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Runtime.CompilerServices;
 
 namespace Target;
@@ -80,6 +81,25 @@ public sealed class Express : Parcel
     public byte Stage;
 }
 
+/// <summary>Structs within it, and what is found by a key.</summary>
+public class Shelf
+{
+    public Line Place;
+    public int? Limit;
+    public decimal? Price;
+    public DateTime? Seen;
+    public Urgency? Urgency;
+    public DateTime Made;
+    public Slot<Point>? Corner;
+    public (int, string) Pair;
+    public List<Point> Corners = [];
+    public Dictionary<string, int> ByName = [];
+    public Dictionary<string, Item> Items = [];
+    public Dictionary<int, string> ByNumber = [];
+    public Dictionary<Urgency, long>? ByUrgency;
+    public Queue<int> Waiting = [];
+}
+
 public class Depot
 {
     private int _stock;
@@ -94,6 +114,25 @@ public static class Members
 {
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static long Ship(Parcel? value) => value?.Number ?? -1;
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static int Put(Shelf? value) => value?.Place.From.X ?? -1;
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static int Fixed(ImmutableArray<int> value) => value.IsDefault ? -1 : value.Length;
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static async Task<int> MarkAsync(Line value, int? limit)
+    {
+        await Task.Yield();
+        return value.To.Y + (limit ?? 0);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static int Mark(in Line value) => value.To.Y;
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static int MarkBoxed(ref Line value) => value.To.Y;
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static string Name(string? value) => value ?? "null";

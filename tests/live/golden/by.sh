@@ -79,6 +79,24 @@ by Members.Ship 'value.Items.Count' '1 Rome 2' '2 Rome 2' '3 Rome 0' <<'EOF'
 1 0 0
 2 0 2
 EOF
+by Members.Put value.Place.From.X 1 2 1 null <<'EOF'
+1 0 2
+1 0 null
+2 0 1
+EOF
+by Members.Put value.Limit 1 2 null 4 2 <<'EOF'
+1 0 4
+2 0 2
+2 0 null
+EOF
+by Members.Put 'value.ByName["name 1"]' 0 1 2 null <<'EOF'
+2 0 10
+2 0 null
+EOF
+by Values.NullableInt32 value 5 null 5 <<'EOF'
+1 0 null
+2 0 5
+EOF
 by Depot.Take this._stock 1 1 <<'EOF'
 1 0 100
 1 0 99

@@ -120,6 +120,82 @@ holds Members.Pieces 'value[1].Name == "item 1"' '1' '[2]'
 holds Collections.Ints 'value.Length > 2' 2 '[3]' null
 holds Depot.Take 'this._stock < 100' 1 '[1]' '[1]'
 
+# Members of structs, in arguments and in objects.
+holds Objects.Point 'value.X == 3 && value.Y > 3' '[]'
+holds Objects.Point 'value.X > value.Y' ''
+holds Objects.Line 'value.From.X == 1 && value.To.Y == 4 && value.Label == "line"' '[]'
+holds Objects.Line 'value.Label.Length > 4' ''
+holds Objects.Overlaid 'value.Second == 2' '[]'
+holds Objects.Reading 'value.Value > 20 && value.Colour == null' '[]'
+holds Objects.Reading 'value.Colour == Red' ''
+holds Members.Mark 'value.To.X > 14' 4 '[5]'
+holds Members.Mark 'value.Label ~ "[5-9]$"' 4 '[5]'
+holds Members.MarkAsync 'value.To.X > 14 && limit > 1' '5 1' '4 2' '[5 2]' '5 null'
+holds Members.MarkAsync 'limit == null || limit < value.From.X' '[5 1]' '4 4' '[4 null]'
+holds Members.MarkAsync 'return > value.From.X' '5 3' '[5 4]'
+app call Members.Fixed 1 # so that its type is loaded
+holds Members.Fixed 'value.Length > 2' 2 '[3]' null
+holds Members.Fixed 'value[1] == 6' 1 '[2]' null
+holds Members.MarkBoxed 'value.To.X > 14 && value.Label != null' 4 '[5]'
+holds Members.MarkBoxed 'value.Label == "from 5"' 4 '[5]'
+holds Members.Put 'value.Place.From.X > 2' 1 '[3]' null
+holds Members.Put 'value.Place.To.Y != 2' 1 '[null]'
+holds Members.Put 'value.Place.Label == "from 3"' 1 '[3]' null
+holds Members.Put 'value.Place.Label.Length > value.Place.From.X' '[1]' 33 null
+holds Members.Put 'value.Corner.Value.Y == 5' 3 '[4]' null
+holds Point.Sum 'this.X > this.Y' '1 2' '[3 2]'
+holds Collections.ValueTuple 'value.Item1 == 1 && value.Item2 == "two"' '[]'
+
+# Nullable<T>.
+holds Values.NullableInt32 'value > 5' 5 null '[6]'
+holds Values.NullableInt32 'value != 5' 5 '[null]' '[6]'
+holds Values.NullableInt32 'value == null' 5 '[null]'
+holds Values.NullableInt32 'value != null' '[5]' null
+holds Values.NullableInt32 'value.HasValue && value.Value < 6' '[5]' null 6
+holds Values.NullableInt32 '!value.HasValue' 5 '[null]'
+holds Values.NullableDecimal 'value > 1.5' 1.5 null '[1.51]'
+holds Values.NullableColour 'value == Blue' '[7]' null
+holds Values.NullableBoolean 'value' '[true]' null
+holds Values.NullableDateTime 'value == null' utc '[null]'
+holds Values.NullableInt32 'return > 5' 5 null '[6]'
+holds Objects.NullablePoint 'value.Value.X == 5' '[there]' null
+holds Members.Put 'value.Limit > 2' 1 2 '[4]' null
+holds Members.Put 'value.Limit == null' '[1]' 2 '[null]'
+holds Members.Put 'value.Limit.HasValue' 1 '[2]' null
+holds Members.Put 'value.Price >= 4.25 && value.Urgency == High && value.Seen != null' 2 '[4]' 3 null
+holds Members.Put 'value.Limit == value.Place.From.X' 1 '[2]' '[null]'
+holds Members.Put 'value.Price > value.Limit' 1 '[2]' null
+
+# What a dictionary has at a key. Put NUMBER: as many entries; the first one was removed.
+holds Members.Put 'value.ByName["name 3"] == 30' 2 '[3]' '[4]' null
+holds Members.Put 'value.ByName["name 0"] == 0' 2
+holds Members.Put 'value.ByName["name 0"] != 0' '[2]' '[null]'
+holds Members.Put 'value.ByName["Name 1"] == 10' 2
+holds Members.Put "value.Items['item 2'].Name.Length == 6 && value.Items['item 2'].Weight > 2" 1 '[2]'
+holds Members.Put 'value.Items["item 2"] == null' '[1]' 2 '[null]'
+holds Members.Put 'value.ByNumber[2] == "number 2"' 1 '[2]'
+holds Members.Put 'value.ByNumber[0] == null && value.ByNumber[-1] == null' '[2]'
+holds Members.Put 'value.ByUrgency[2] >= 2' 1 '[2]'
+holds Members.Put 'value.ByName["name 1"] < value.ByName["name 2"] && value.ByName.Count == 2' 1 '[2]'
+holds Members.Put 'value.ByName["name 10000"] == 100000' 10
+holds Members.Put 'value.Waiting.Count > 3' 2 '[3]'
+
+# Two sides.
+holds Work.Add 'left > right' '1 1' '1 2' '[2 1]'
+holds Work.Add 'args.left == args.right || right < left' '[1 1]' '1 2' '[2 1]'
+holds Values.Mixed 'number < ratio && text != null' '7 seven'
+holds Members.Ship 'value.Number < value.Items.Count' '2 Rome 1' '2 Rome 2' '[2 Rome 3]' '2 Rome -1' 'null'
+holds Members.Ship 'value.Items.Count >= args.value.Marks[0]' '1 Rome 6' '[1 Rome 7]' 'null'
+holds Members.Ship 'value.Note == value.To._city' '1 Rome' '[3 nobody]' '[4 null]' '[5 several 2]' '[null]'
+holds Members.Ship 'value.Note != value.To._city' '[1 Rome]' '3 nobody' '4 null' '5 several 2' 'null'
+holds Members.Ship 'value.Urgency == value.Urgency && value.Urgency == Low' '1 Rome 1 Normal' '[1 Rome 1 Low]'
+holds Members.Ship 'value.Fragile != value.Fragile' '1 Rome 1' '1 Rome 2'
+holds Members.Ship 'return == value.Number' '[1 Rome]' 'null'
+holds Work.Add 'return > left' '1 0' '[1 1]'
+holds Sequences.AddAsync 'return == right' '[0 2]' '1 2'
+holds Values.String 'return == value' '[hello]' '[null]' '[empty]'
+holds Values.Decimal 'return >= value' '[1.50]' '[-1]'
+
 # The end of a call.
 holds Work.Add 'return > 2' '1 1' '[1 2]' '[2 2]'
 holds Work.Add 'return > 2 && left < 2' '1 1' '[1 2]' '2 2'
@@ -264,10 +340,20 @@ wrong 'left' Work.Add <<'EOF'
 !   left
 !   ^
 EOF
-wrong 'left > right' Work.Add <<'EOF'
-! rejit: condition: column 8: two arguments cannot be compared; one side must be a literal
-!   left > right
+wrong 'left > args.rigt' Work.Add <<'EOF'
+! rejit: condition: column 8: no argument 'rigt'; Target.Work.Add has left, right
+!   left > args.rigt
 !          ^
+EOF
+wrong 'number == text' Values.Mixed <<'EOF'
+! rejit: condition: column 11: 'number' and 'text' cannot be compared: one is a string, the other is none
+!   number == text
+!             ^
+EOF
+wrong 'value.Number > value.To' Members.Ship <<'EOF'
+! rejit: condition: column 16: 'value.To' is Recipient: two sides can be numbers, strings, enums and bools; name such a member
+!   value.Number > value.To
+!                  ^
 EOF
 wrong 'left == null' Work.Add <<'EOF'
 ! rejit: condition: column 9: 'left' is int; it is never null
@@ -309,20 +395,80 @@ wrong 'value == "5"' Values.Decimal <<'EOF'
 !   value == "5"
 !            ^
 EOF
-wrong 'value == 5' Values.NullableInt32 <<'EOF'
-! rejit: condition: column 10: 'value' is int?; only primitive types, decimals, strings, enums and null can be compared
-!   value == 5
+wrong 'value == "5"' Values.NullableInt32 <<'EOF'
+! rejit: condition: column 10: 'value' is int; compare it with a number
+!   value == "5"
 !            ^
+EOF
+wrong 'value.Value == null' Values.NullableInt32 <<'EOF'
+! rejit: condition: column 16: 'value.Value' is int; it is never null
+!   value.Value == null
+!                  ^
+EOF
+wrong 'value > null' Values.NullableInt32 <<'EOF'
+! rejit: condition: column 9: 'value' is int; compare it with == or !=
+!   value > null
+!           ^
+EOF
+wrong 'value > 5' Values.NullableDateTime <<'EOF'
+! rejit: condition: column 9: 'value' is DateTime; only primitive types, decimals, strings, enums and null can be compared
+!   value > 5
+!           ^
 EOF
 wrong 'doubled == 5' References.Out <<'EOF'
 ! rejit: condition: column 1: 'doubled' is an out parameter: it has no value yet when the call begins
 !   doubled == 5
 !   ^
 EOF
-wrong 'value.X == 5' Objects.Point <<'EOF'
-! rejit: condition: column 6: Point is no object: it has no members that could be compared
-!   value.X == 5
-!        ^
+wrong 'value.Z == 5' Objects.Point <<'EOF'
+! rejit: condition: column 7: 'Z' is no field or automatic property of Point; it has X, Y
+!   value.Z == 5
+!         ^
+EOF
+wrong 'value.Whole.Days == 5' Objects.Overlaid <<'EOF'
+! rejit: condition: column 12: int is no object: it has no members that could be compared
+!   value.Whole.Days == 5
+!              ^
+EOF
+wrong 'value.ByName[1] == 5' Members.Put <<'EOF'
+! rejit: condition: column 13: its keys are strings; write map["key"]
+!   value.ByName[1] == 5
+!               ^
+EOF
+wrong 'value.ByNumber["x"] == null' Members.Put <<'EOF'
+! rejit: condition: column 15: its keys are int; this is none
+!   value.ByNumber["x"] == null
+!                 ^
+EOF
+wrong 'value.ByNumber[3000000000] == null' Members.Put <<'EOF'
+! rejit: condition: column 15: its keys are int; this is none
+!   value.ByNumber[3000000000] == null
+!                 ^
+EOF
+wrong 'value.ByName["x] == 5' Members.Put <<'EOF'
+! rejit: condition: column 14: this text is never closed; end it with "
+!   value.ByName["x] == 5
+!                ^
+EOF
+wrong 'value.Corners[-1] == null' Members.Put <<'EOF'
+! rejit: condition: column 14: an index is a number of up to nine digits; write items[0]
+!   value.Corners[-1] == null
+!                ^
+EOF
+wrong 'value.Pair.Item1 == 5' Members.Put <<'EOF'
+! rejit: condition: column 11: ValueTuple<int,string> lies within another type: where a generic struct keeps its fields there is not known
+!   value.Pair.Item1 == 5
+!             ^
+EOF
+wrong 'value.Corners[0].X == 5' Members.Put <<'EOF'
+! rejit: condition: column 17: Point is a struct in a collection: its members cannot be compared
+!   value.Corners[0].X == 5
+!                   ^
+EOF
+wrong 'value.Place == null' Members.Put <<'EOF'
+! rejit: condition: column 16: 'value.Place' is Line; only primitive types, decimals, strings, enums and null can be compared
+!   value.Place == null
+!                  ^
 EOF
 wrong 'value.Totle > 5' Members.Ship <<'EOF'
 ! rejit: condition: column 7: 'Totle' is no field or automatic property of Parcel; it has To, Items, Spare, Marks, Tags, Seen, Numbers, Text, Count, Handle, Sent, Fragile, Urgency, Number, Note
@@ -350,12 +496,12 @@ wrong 'value.Sent.Ticks > 5' Members.Ship <<'EOF'
 !             ^
 EOF
 wrong 'value.To[0] == null' Members.Ship <<'EOF'
-! rejit: condition: column 9: Recipient is no array and no List
+! rejit: condition: column 9: Recipient is no array, List or Dictionary
 !   value.To[0] == null
 !           ^
 EOF
 wrong 'value.Items[x] == null' Members.Ship <<'EOF'
-! rejit: condition: column 12: an index is a number of up to nine digits; write items[0]
+! rejit: condition: column 12: an index is a whole number or a text; write items[0] or map["key"]
 !   value.Items[x] == null
 !              ^
 EOF

@@ -75,6 +75,10 @@ L {"times":10000} {"i":0,"sum":0}
 L {"times":10000} {"i":1,"sum":1}
 L {"times":10000} {"i":4,"sum":10}
 EOF
+lines 'two variables' 'call Work.SpinAdd' "$(at Work.cs 'sum += Add(i, 1);')" --if 'locals.sum <= i && i < times' -l <<'EOF'
+L {"times":10000} {"i":0,"sum":0}
+L {"times":10000} {"i":1,"sum":1}
+EOF
 lines 'text' 'call Flow.Finally' "$(at Flow.cs 'result += 10;')" --print '{value} gives {result}, {nothing} \{\}' <<'EOF'
 L {"value":1} {"result":2} "1 gives 2, ? {}"
 EOF

@@ -252,6 +252,152 @@ static void nan_is_unlike_everything(void **state)
     }
 }
 
+/* ---- two sides ---- */
+
+/* A value and the one behind it, in slots 0 and 1, as two steps. */
+typedef struct sides {
+    event v;
+    probe_op ops[2];
+} sides;
+
+static sides pair_of(uint8_t left, const void *a, uint8_t right, const void *b, probe_literal as)
+{
+    sides s = {.ops = {with_int(left, PROBE_EQ, 0), with_int(right, PROBE_EQ, 0)}};
+    memset(&s.v, 0xD7, sizeof s.v);
+    memcpy(&s.v.slot[0], a, wire_element_size(left));
+    memcpy(&s.v.slot[1], b, wire_element_size(right));
+    s.ops[0].kind = PROBE_OP_PAIR;
+    s.ops[0].literal = (uint8_t)as;
+    s.ops[1].kind = PROBE_OP_OTHER;
+    s.ops[1].slot = SLOT(1);
+    return s;
+}
+#define PAIR(left, a, right, b, as) pair_of((left), &(a), (right), &(b), (as))
+
+static bool pair_holds(sides *s, unsigned compare)
+{
+    s->ops[0].compare = (uint8_t)compare;
+    return probe_condition(s->ops, 2, &s->v.head);
+}
+
+static void expect_pair(sides s, int order)
+{
+    const bool want[] = {order == 0, order != 0, order<0, order <= 0, order> 0, order >= 0};
+    for (unsigned c = PROBE_EQ; c <= PROBE_GE; c++)
+        assert_int_equal(pair_holds(&s, c), want[c]);
+}
+
+static void two_numbers_compare_as_in_csharp(void **state)
+{
+    (void)state;
+    const int32_t minus = -1, seven = 7;
+    const uint32_t most = UINT32_MAX;
+    const int64_t wide = (1LL << 53) + 1, least = INT64_MIN;
+    const uint64_t top = UINT64_MAX;
+    const uint8_t small = 7;
+    const double even = 9007199254740992.0, nan = (double)NAN;
+    const float single = 9007199254740992.0f, tenth = 0.1f;
+    const double exact_tenth = 0.1;
+    expect_pair(PAIR(WIRE_E_I4, minus, WIRE_E_U4, most, PROBE_AS_NUMBERS), -1); /* both are long then */
+    expect_pair(PAIR(WIRE_E_I4, seven, WIRE_E_U1, small, PROBE_AS_NUMBERS), 0);
+    expect_pair(PAIR(WIRE_E_I4, seven, WIRE_E_I8, least, PROBE_AS_NUMBERS), 1);
+    expect_pair(PAIR(WIRE_E_U8, top, WIRE_E_U1, small, PROBE_AS_NUMBERS), 1);
+    expect_pair(PAIR(WIRE_E_I8, wide, WIRE_E_R8, even, PROBE_AS_NUMBERS), 0); /* a double has no more digits */
+    expect_pair(PAIR(WIRE_E_I8, wide, WIRE_E_R4, single, PROBE_AS_SINGLES), 0);
+    expect_pair(PAIR(WIRE_E_R4, tenth, WIRE_E_R8, exact_tenth, PROBE_AS_NUMBERS), 1);
+    sides s = PAIR(WIRE_E_R8, nan, WIRE_E_R8, nan, PROBE_AS_NUMBERS);
+    for (unsigned c = PROBE_EQ; c <= PROBE_GE; c++)
+        assert_int_equal(pair_holds(&s, c), c == PROBE_NE);
+}
+
+/* A decimal with a state behind it, and an integer. */
+static void a_decimal_compares_with_integers(void **state)
+{
+    (void)state;
+    const probe_decimal d = DECIMAL(1, 1, 0, 70), most = DECIMAL(0, 0, UINT32_MAX, UINT64_MAX);
+    const int32_t minus_seven = -7, minus_eight = -8;
+    const uint64_t top = UINT64_MAX;
+    sides s = PAIR(WIRE_E_I4, minus_seven, WIRE_E_I4, minus_seven, PROBE_AS_DECIMALS);
+    s.ops[0].element = WIRE_E_VALUETYPE;
+    s.ops[0].path = 1;
+    s.ops[0].slot = offsetof(event, blob);
+    memcpy(s.v.blob, &d, sizeof d);
+    s.v.blob[2] = PROBE_PATH_VALUE;
+    expect_pair(s, 0);
+    memcpy(&s.v.slot[1], &minus_eight, sizeof minus_eight);
+    expect_pair(s, 1);
+    memcpy(s.v.blob, &most, sizeof most);
+    memcpy(&s.v.slot[1], &top, sizeof top);
+    s.ops[1].element = WIRE_E_U8;
+    expect_pair(s, 1);
+    s.v.blob[2] = PROBE_PATH_NONE; /* null is not equal, and neither greater nor less */
+    for (unsigned c = PROBE_EQ; c <= PROBE_GE; c++)
+        assert_int_equal(pair_holds(&s, c), c == PROBE_NE);
+    s.ops[1] = s.ops[0];
+    s.ops[1].kind = PROBE_OP_OTHER;
+    for (unsigned c = PROBE_EQ; c <= PROBE_GE; c++)
+        assert_int_equal(pair_holds(&s, c), c == PROBE_EQ);
+}
+
+static void what_is_not_known_at_this_end_holds_for_nothing(void **state)
+{
+    (void)state;
+    const int32_t seven = 7;
+    sides s = PAIR(WIRE_E_I4, seven, WIRE_E_I4, seven, PROBE_AS_NUMBERS);
+    s.ops[1].when = PROBE_RETURNED;
+    s.v.head.kind = WIRE_EV_RETURN;
+    expect_pair(s, 0);
+    s.v.head.kind = WIRE_EV_THROW;
+    for (unsigned c = PROBE_EQ; c <= PROBE_GE; c++)
+        assert_false(pair_holds(&s, c));
+    assert_true(probe_condition(s.ops, 1, &s.v.head)); /* one without its other side is no step */
+}
+
+/* Of each `length` characters, `copied` of them kept; NULL: null. */
+static sides texts(const uint16_t *a, uint32_t a_length, const uint16_t *b, uint32_t b_length, uint32_t copied)
+{
+    const wire_piece pieces[] = {{8, 8, a_length, copied * 2}, {8, 16, b_length, copied * 2}};
+    const uint16_t *const kept[] = {a, b};
+    const probe_op op = {
+        .kind = PROBE_OP_PAIR, .literal = PROBE_AS_TEXTS, .how = WIRE_OBJECT, .element = WIRE_E_STRING};
+    sides s = {.ops = {op, op}};
+    s.ops[1].kind = PROBE_OP_OTHER;
+    for (unsigned i = 0; i < 2; i++) {
+        uint8_t *at = (uint8_t *)s.v.blob + (size_t)i * 320;
+        s.ops[i].slot = SLOT(i);
+        if (!kept[i]) continue;
+        s.v.slot[i] = (uint64_t)(at - (uint8_t *)&s.v) | 320ull << 32;
+        memcpy(at, &pieces[i], sizeof *pieces);
+        memcpy(at + sizeof *pieces, kept[i], (size_t)copied * 2);
+    }
+    return s;
+}
+
+static void expect_texts(sides s, bool equal, bool doubt)
+{
+    const probe p = {.ops = s.ops, .op_count = 2};
+    assert_int_equal(probe_texts_undecided(&p, &s.v.head), doubt);
+    assert_int_equal(pair_holds(&s, PROBE_EQ), equal);
+    assert_int_equal(pair_holds(&s, PROBE_NE), !equal);
+}
+
+static void two_texts_compare_as_far_as_they_were_kept(void **state)
+{
+    (void)state;
+    static const uint16_t ada[] = {'A', 'd', 'a'}, ado[] = {'A', 'd', 'o'};
+    expect_texts(texts(ada, 3, ada, 3, 3), true, false);
+    expect_texts(texts(ada, 3, ado, 3, 3), false, false);
+    expect_texts(texts(ada, 3, ada, 2, 2), false, false);
+    expect_texts(texts(ada, 0, ado, 0, 0), true, false);
+    expect_texts(texts(ada, 3, NULL, 0, 3), false, false);
+    expect_texts(texts(NULL, 0, NULL, 0, 0), true, false);
+    expect_texts(texts(ada, 300, ado, 300, 3), false, false);
+    expect_texts(texts(ada, 300, ada, 300, 3), false, true);
+    sides lost = texts(ada, 3, ada, 3, 3);
+    lost.v.slot[1] &= UINT32_MAX; /* there was no room for it */
+    expect_texts(lost, false, true);
+}
+
 /* ---- what lies behind a slot ---- */
 
 static event with_blob(const void *bytes, uint32_t length, uint32_t copied)
@@ -427,6 +573,10 @@ int main(void)
         cmocka_unit_test(a_value_that_was_cut_away_is_not_null),
         cmocka_unit_test(typed_values_are_read_from_their_bytes),
         cmocka_unit_test(enums_compare_by_their_underlying_type),
+        cmocka_unit_test(two_numbers_compare_as_in_csharp),
+        cmocka_unit_test(a_decimal_compares_with_integers),
+        cmocka_unit_test(what_is_not_known_at_this_end_holds_for_nothing),
+        cmocka_unit_test(two_texts_compare_as_far_as_they_were_kept),
         cmocka_unit_test(and_or_and_not_combine),
         cmocka_unit_test(no_condition_always_holds),
         cmocka_unit_test(steps_beyond_the_limit_are_not_taken),

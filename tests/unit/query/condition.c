@@ -10,10 +10,12 @@
 
 static test_image names;
 
-#define NUMBERS  "Shop.Arguments.Numbers(sbyte,byte,short,ushort,int,uint,long,ulong,float,double,nint,nuint)"
-#define OTHERS   "Shop.Arguments.Others(bool,char,string,object,int[],Item,Colour,Big,Depth,DayOfWeek)"
-#define REFUSED  "Shop.Arguments.Refused(int?,decimal,DateTime,out int,ref int,in Colour,ref string,int*)"
-#define GENERIC  "Shop.Arguments.Generic<T>(T,List<T>)"
+#define NUMBERS "Shop.Arguments.Numbers(sbyte,byte,short,ushort,int,uint,long,ulong,float,double,nint,nuint)"
+#define OTHERS  "Shop.Arguments.Others(bool,char,string,object,int[],Item,Colour,Big,Depth,DayOfWeek)"
+#define REFUSED "Shop.Arguments.Refused(int?,decimal,DateTime,out int,ref int,in Colour,ref string,int*)"
+#define GENERIC "Shop.Arguments.Generic<T>(T,List<T>)"
+#define STRUCTS \
+    "Shop.Arguments.Structs(Corner,in Corner,out Corner,Shelf,Pair<int,string>,Corner[],DayOfWeek,Span<int>)"
 #define VERBATIM "Shop.Arguments.Verbatim(int,int)"
 #define NONE     "Shop.Arguments.None()"
 
@@ -45,6 +47,12 @@ static void put_value(const query_node *n, buf_t *out)
 static void put_tree(const query_node *n, bool bound, buf_t *out)
 {
     static const char *const ops[] = {"==", "!=", "<", "<=", ">", ">="};
+    if (n->kind == QUERY_PAIR) {
+        static const char *const as[] = {"numbers", "singles", "decimals", "texts"};
+        buf_printf(out, "%s%s%s [%u:%02x %u:%02x %s]", n->left->argument, ops[n->op], n->right->argument,
+                   n->left->index, n->left->element, n->right->index, n->right->element, as[n->pairing]);
+        return;
+    }
     if (n->kind == QUERY_COMPARE) {
         buf_printf(out, "%s%s", n->argument, ops[n->op]);
         put_value(n, out);
@@ -135,6 +143,12 @@ static const struct {
     {"!(a > 1 || !b)", "(not (or a>1 (not b==bool:1)))"},
     {"truey == 1", "truey==1"},
     {"nullable != nothing", "nullable!=name:nothing"},
+    {"order.Map[\"a.]b\"].Price > 5", "order.Map[\"a.]b\"].Price>5"},
+    {"args.map['\\u0041'] == \"x\"", "map['\\u0041']=='x'"},
+    {"map[-12]?[0xFFul] > 5", "map[-12][0xFFul]>5"},
+    {"args.a > args.b", "a>name:b"},
+    {"a < args.b", "b>name:a"},
+    {"args.a.Total >= b", "a.Total>=name:b"},
 };
 
 static void conditions_become_trees(void **state)
@@ -177,13 +191,14 @@ static const struct {
     {"3", 0, "column 1: a literal alone is no condition; compare an argument with it"},
     {"true", 0, "column 1: a literal alone is no condition; compare an argument with it"},
     {"3 == 4", 0, "column 1: two literals are compared; one side must be an argument"},
-    {"args.a == args.b", 10, "column 11: two arguments cannot be compared; one side must be a literal"},
     {"order. > 5", 6, "column 7: a name is missing behind '.'"},
     {"order?.[0] > 5", 7, "column 8: a name is missing behind '.'"},
-    {"order[] > 5", 5, "column 6: an index is a number of up to nine digits; write items[0]"},
-    {"order[-1] > 5", 5, "column 6: an index is a number of up to nine digits; write items[0]"},
-    {"order[1234567890] > 5", 5, "column 6: an index is a number of up to nine digits; write items[0]"},
-    {"order[1", 5, "column 6: an index is a number of up to nine digits; write items[0]"},
+    {"order[] > 5", 5, "column 6: an index is a whole number or a text; write items[0] or map[\"key\"]"},
+    {"order[1.5] > 5", 5, "column 6: an index is a whole number or a text; write items[0] or map[\"key\"]"},
+    {"order[1ms] > 5", 5, "column 6: an index is a whole number or a text; write items[0] or map[\"key\"]"},
+    {"order[x] > 5", 5, "column 6: an index is a whole number or a text; write items[0] or map[\"key\"]"},
+    {"order['x > 5", 6, "column 7: this text is never closed; end it with '"},
+    {"order[1", 5, "column 6: an index is a whole number or a text; write items[0] or map[\"key\"]"},
     {"args.", 5, "column 6: a name is missing behind '.'"},
     {"args.5 > 1", 5, "column 6: a name is missing behind '.'"},
     {"@ > 1", 1, "column 2: a name is missing behind '@'"},
@@ -309,6 +324,29 @@ static const struct {
     {REFUSED, "pointer > 0x7fff", "pointer>32767 [7:19]"},
     {GENERIC, "list == null", "list==null [1:1c]"},
     {VERBATIM, "@class == 1 && größe == 2", "(and class==1 [0:08] größe==2 [1:08])"},
+    {VERBATIM, "@class < größe || args.größe == args.@class",
+     "(or class<größe [0:08 1:08 numbers] größe==class [1:08 0:08 numbers])"},
+    {NUMBERS, "n == u4", "n==u4 [4:08 5:09 numbers]"},
+    {NUMBERS, "n < args.u4", "u4>n [5:09 4:08 numbers]"},
+    {NUMBERS, "args.n >= args.i8", "n>=i8 [4:08 6:0a numbers]"},
+    {NUMBERS, "u8 != u2 && u != u8", "(and u8!=u2 [7:0b 3:07 numbers] u!=u8 [11:19 7:0b numbers])"},
+    {NUMBERS, "i8 < r4", "i8<r4 [6:0a 8:0c singles]"},
+    {NUMBERS, "r4 == r4", "r4==r4 [8:0c 8:0c singles]"},
+    {NUMBERS, "r4 <= r8 && u8 > r8", "(and r4<=r8 [8:0c 9:0d numbers] u8>r8 [7:0b 9:0d numbers])"},
+    {NUMBERS, "n == thread", "n==thread [4:08 0:09 numbers]"},
+    {REFUSED, "price > number", "price>number [1:11 4:08 decimals]"},
+    {REFUSED, "price == price", "price==price [1:11 1:11 decimals]"},
+    {REFUSED, "colour == args.colour", "colour==colour [5:05 5:05 numbers]"},
+    {OTHERS, "name == name", "name==name [2:0e 2:0e texts]"},
+    {OTHERS, "flag != flag", "flag!=flag [0:02 0:02 numbers]"},
+    {OTHERS, "letter > letter", "letter>letter [1:03 1:03 numbers]"},
+    {STRUCTS, "corner.X > 3 && corner.Of == null", "(and corner.X>3 [0:08] corner.Of==null [0:1c])"},
+    {STRUCTS, "corner.Depth == Over", "corner.Depth==3 [0:06 enum]"},
+    {STRUCTS, "given.X != corner.X", "given.X!=corner.X [1:08 0:08 numbers]"},
+    {STRUCTS, "given.Of.Price > 1", "given.Of.Price>0:1/0m [1:11]"},
+    {STRUCTS, "shelf.Near.X < 7", "shelf.Near.X<7 [3:08]"},
+    {STRUCTS, "pair.First == 1 && pair.Second == 'x'", "(and pair.First==1 [4:08] pair.Second=='x' [4:0e])"},
+    {OTHERS, "colour < colour", "colour<colour [6:05 6:05 numbers]"},
 };
 
 static const query_resolver resolver = {.type = depth_instead};
@@ -351,8 +389,34 @@ static const struct {
     {NUMBERS, "n == true", 5, "column 6: 'n' is int; compare it with a number"},
     {NUMBERS, "n == 'x'", 5, "column 6: 'n' is int; compare it with a number"},
     {NUMBERS, "n == null", 5, "column 6: 'n' is int; it is never null"},
-    {NUMBERS, "n == u4", 5, "column 6: two arguments cannot be compared; one side must be a literal"},
-    {NUMBERS, "n == Red", 5, "column 6: 'Red' is no literal; 'n' is int (text stands in quotes)"},
+    {NUMBERS, "n == Red", 5,
+     "column 6: 'Red' is neither a literal nor an argument; 'n' is int (text stands in quotes)"},
+    {NUMBERS, "args.m > args.n", 0,
+     "column 1: no argument 'm'; Shop.Arguments.Numbers has i1, u1, i2, u2, n, u4, i8, u8, r4, r8, i, u"},
+    {NUMBERS, "args.n > args.m", 9,
+     "column 10: no argument 'm'; Shop.Arguments.Numbers has i1, u1, i2, u2, n, u4, i8, u8, r4, r8, i, u"},
+    {NUMBERS, "n == u8", 5,
+     "column 6: 'n' and 'u8' cannot be compared: ulong (or nuint) and a signed number have no type in common"},
+    {NUMBERS, "u > i1", 4,
+     "column 5: 'u' and 'i1' cannot be compared: ulong (or nuint) and a signed number have no type in common"},
+    {OTHERS, "name == colour", 8,
+     "column 9: 'name' and 'colour' cannot be compared: one is an enum, the other is none"},
+    {OTHERS, "colour == big", 10, "column 11: 'colour' and 'big' cannot be compared: they are different enums"},
+    {OTHERS, "flag == letter", 8, "column 9: 'flag' and 'letter' cannot be compared: one is a bool, the other is none"},
+    {OTHERS, "flag < flag", 7, "column 8: 'flag' and 'flag' cannot be compared: bools compare with == or != only"},
+    {OTHERS, "name == letter", 8,
+     "column 9: 'name' and 'letter' cannot be compared: one is a string, the other is none"},
+    {OTHERS, "name > name", 7, "column 8: 'name' and 'name' cannot be compared: strings compare with == or != only"},
+    {OTHERS, "name ~ name", 7, "column 8: ~ takes a pattern in quotes: ~ \"^Bo.*\""},
+    {OTHERS, "name == item", 8,
+     "column 9: 'item' is Item: two sides can be numbers, strings, enums and bools; name such a member"},
+    {REFUSED, "number == pointer", 10,
+     "column 11: 'pointer' is int*: two sides can be numbers, strings, enums and bools; name such a member"},
+    {REFUSED, "number > result", 9,
+     "column 10: 'result' is an out parameter: it has no value yet when the call begins"},
+    {REFUSED, "text == text", 0,
+     "column 1: 'text' is ref string: two sides can be numbers, strings, enums and bools; name such a member"},
+    {NUMBERS, "n == elapsed", 5, "column 6: 'elapsed' can be compared with literals only"},
     {OTHERS, "flag == 1", 8, "column 9: 'flag' is bool; compare it with true or false"},
     {OTHERS, "flag < true", 7, "column 8: 'flag' is bool; compare it with == or !="},
     {OTHERS, "letter == 'xy'", 10, "column 11: 'letter' is char; compare it with one character, such as 'x'"},
@@ -360,7 +424,8 @@ static const struct {
     {OTHERS, "name == 5", 8, "column 9: 'name' is string; compare it with \"text\" or null"},
     {OTHERS, "name", 0, "column 1: 'name' is string; compare it with \"text\" or null"},
     {OTHERS, "name < 'x'", 7, "column 8: 'name' is string; compare it with == or !="},
-    {OTHERS, "name == bob", 8, "column 9: 'bob' is no literal; 'name' is string (text stands in quotes)"},
+    {OTHERS, "name == bob", 8,
+     "column 9: 'bob' is neither a literal nor an argument; 'name' is string (text stands in quotes)"},
     {OTHERS, "item == 5", 8, "column 9: 'item' is Item; it can only be compared with null"},
     {OTHERS, "list < null", 7, "column 8: 'list' is int[]; compare it with == or !="},
     {OTHERS, "colour == Pink", 10, "column 11: 'Pink' is no member of Shop.Colour; it has Red, Green, Blue"},
@@ -370,7 +435,8 @@ static const struct {
     {OTHERS, "colour == null", 10, "column 11: 'colour' is Colour; compare it with one of its members or a number"},
     {OTHERS, "colour == 1.5", 10, "column 11: 'colour' is Colour; compare it with one of its members or a number"},
     {OTHERS, "colour", 0, "column 1: 'colour' is Colour; compare it with one of its members or a number"},
-    {REFUSED, "maybe == null", 9, "column 10: 'maybe' is int?; " KINDS},
+    {REFUSED, "maybe == null", 0,
+     "column 1: the type int? has no fields that could be looked at, or is not loaded yet"},
     {REFUSED, "price == null", 9, "column 10: 'price' is decimal; it is never null"},
     {REFUSED, "price", 0, "column 1: 'price' is decimal; only a bool stands alone; write a comparison"},
     {REFUSED, "price == 'x'", 9, "column 10: 'price' is decimal; compare it with a number"},
@@ -380,6 +446,23 @@ static const struct {
     {REFUSED, "result == 0", 0, "column 1: 'result' is an out parameter: it has no value yet when the call begins"},
     {REFUSED, "text == 'x'", 8, "column 9: 'text' is ref string; a reference to a reference cannot be compared"},
     {REFUSED, "pointer == 'x'", 11, "column 12: 'pointer' is int*; compare it with a number"},
+    {STRUCTS, "corner == null", 10, "column 11: 'corner' is Corner; " KINDS},
+    {STRUCTS, "corner.Y == 1", 7, "column 8: 'Y' is no field or automatic property of Corner; it has X, Of, Depth"},
+    {STRUCTS, "corner.Sum == 1", 7,
+     "column 8: 'Sum' is computed by code, which a condition does not run, in Corner; it has X, Of, Depth"},
+    {STRUCTS, "corner.X.Y == 1", 8, "column 9: int is no object: it has no members that could be compared"},
+    {STRUCTS, "corner[0] == 1", 6, "column 7: Corner is no array, List or Dictionary"},
+    {STRUCTS, "corners[-1] == null", 7, "column 8: an index is a number of up to nine digits; write items[0]"},
+    {STRUCTS, "corners['x'] == null", 7, "column 8: an index is a number of up to nine digits; write items[0]"},
+    {STRUCTS, "made.X == 1", 0, "column 1: 'made' is an out parameter: it has no value yet when the call begins"},
+    {STRUCTS, "shelf.Age.Ticks == 1", 9, "column 10: TimeSpan is no object: it has no members that could be compared"},
+    {STRUCTS, "shelf.Depth.X == 1", 11, "column 12: Depth is no object: it has no members that could be compared"},
+    {STRUCTS, "day.X == 1", 3, "column 4: DayOfWeek is no object: it has no members that could be compared"},
+    {STRUCTS, "shelf.Both.First == 1", 10,
+     "column 11: Pair<int,int> lies within another type: where a generic struct keeps its fields there is not known"},
+    {STRUCTS, "corners[0].X == 1", 10, "column 11: Corner is a struct in a collection: its members cannot be compared"},
+    {STRUCTS, "span.Length == 1", 5,
+     "column 6: the type Span<int> has no fields that could be looked at, or is not loaded yet"},
     {GENERIC, "any == null", 7, "column 8: 'any' is T; " KINDS},
 };
 
@@ -440,6 +523,12 @@ static void ends_can_be_named(void **state)
         {"elapsed >= 1.5ms", 'v', true, NULL},
         {"exception != null", 'v', true, NULL},
         {"null == exception", 'v', true, NULL},
+        {"return > n", 'n', true, NULL},
+        {"i8 == return", 'n', true, NULL},
+        {"return != name", 't', true,
+         "column 11: 'name' is neither a literal nor an argument; 'return' is string (text stands in quotes)"},
+        {"elapsed > n", 'n', true, "column 1: 'elapsed' can be compared with literals only"},
+        {"n == exception.HResult", 'n', true, "column 6: 'exception' can be compared with literals only"},
         {"return.Length > 2", 'n', true, "column 1: members of 'return' cannot be compared for async methods"},
         {"return > 5", 'v', true, "column 1: 'return' cannot be compared: the method returns nothing"},
         {"return > 5", '-', true, "column 1: 'return' is known when a call ends: watch and stat can ask for it"},

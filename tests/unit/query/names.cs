@@ -19,6 +19,12 @@ namespace Shop
 
     public enum Depth : short { Under = -3, Over = 3 }
 
+    public struct Corner { public int X; public Item Of; public Depth Depth { get; set; } public int Sum => X; }
+
+    public struct Pair<A, B> { public A First; public B Second; }
+
+    public class Shelf { public Corner Near; public Pair<int, int> Both; public TimeSpan Age; public Depth Depth; }
+
     public static class Pricing
     {
         public static double Total(List<Item> items, double discount) => Round(items.Count * discount);
@@ -75,6 +81,7 @@ namespace Shop
         public static void Refused(int? maybe, decimal price, DateTime when, out int result, ref int number, in Colour colour, ref string text, int* pointer) { result = 0; }
         public static void Generic<T>(T any, List<T> list) { }
         public static void Arrays(int[] a, int[,] b, int[][] c, List<int?>[] d, Dictionary<string, Item> e, (int, string) f) { }
+        public static void Structs(Corner corner, in Corner given, out Corner made, Shelf shelf, Pair<int, string> pair, Corner[] corners, DayOfWeek day, Span<int> span) { made = corner; }
         public static void Verbatim(int @class, int größe) { }
         public static void None() { }
     }
