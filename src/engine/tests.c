@@ -73,6 +73,7 @@ static bool whole(builder *b, const query_node *n)
         ok = whole(b, n->left) && whole(b, n->right) &&
              put(b, (weave_test){.kind = n->kind == QUERY_AND ? WEAVE_TEST_AND : WEAVE_TEST_OR});
         break;
+    case QUERY_PAIR:
     case QUERY_KEY: break;
     }
     if (!ok) b->count = before;
