@@ -52,7 +52,7 @@ internal static class KnownScenarios
     private sealed record Customer(int Number);
 
     public static void Register(Scenarios scenarios) =>
-        scenarios.Add("Known.Of", words => Known.Of(Samples[words.Text(0)]) is not null);
+        scenarios.Add("Known.Of", words => Known.Of(Samples[words.Text(0, "dictionary")]) is not null);
 
     private static Dictionary<int, int> Without(Dictionary<int, int> all, params int[] keys)
     {
