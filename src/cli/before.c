@@ -8,7 +8,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define LAG_NS   5000000u /* a call's end is in the rings by then, unless its thread lost its core on the way */
 #define SLACK_NS 1000u    /* the two sessions' ends of one call, and their clocks, are about so far apart */
@@ -31,13 +30,6 @@ typedef struct recorder {
     uint64_t twin_off;
     size_t twin; /* the trigger as it is kept; SIZE_MAX: it is not */
 } recorder;
-
-static uint64_t epoch_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 static void put_call(stream *st, const rj_call *c)
 {
@@ -147,7 +139,7 @@ static bool look_at_condition(stream *st, uint64_t now_ms)
     rj_handlers h = {.owner = r, .call = on_condition};
     rj_error e;
     if (!r->condition) return true;
-    const uint64_t before = epoch_ns();
+    const uint64_t before = clock_epoch_ns();
     const bool alive = rj_poll(r->condition, 0, &h, &e) || e.code == RJ_GONE;
     rj_hold_back(st->s, before - LAG_NS);
     return alive;

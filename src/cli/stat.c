@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 typedef struct table {
@@ -13,17 +12,10 @@ typedef struct table {
     bool in_place;
 } table;
 
-static uint64_t epoch_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 static void put_json(stream *st, const rj_stats *now, const out_rate *rate)
 {
     for (size_t i = 0; i < now->count; i++)
-        out_json_stat(&st->line, now, i, rate, rj_session_state(st->s)->pid, epoch_ns(), st->o->hist);
+        out_json_stat(&st->line, now, i, rate, rj_session_state(st->s)->pid, clock_epoch_ns(), st->o->hist);
 }
 
 static void put_text(stream *st, table *t, const rj_stats *now, const out_rate *rate)
