@@ -14,13 +14,15 @@ export tree cache
 
 check_one() {
     local file=$1 key
+    # The analyzer follows a third of the paths that it would through long functions, in a third of the time.
+    local bounds=(--extra-arg=-Xclang --extra-arg=-analyzer-config --extra-arg=-Xclang --extra-arg=max-nodes=75000)
     # The preprocessed text is the whole of what clang-tidy sees, comments (NOLINT) aside: those come from the file itself.
     key=$({
         cat .clang-tidy tests/.clang-tidy "$file"
         clang -E -P -std=gnu17 -D_GNU_SOURCE -Isrc -Iinclude -I"$tree/generated" -DREJIT_SOURCE_DIR='""' -DREJIT_BINARY_DIR='""' "$file" 2>/dev/null || date +%N
     } | sha256sum | cut -c1-32)
     [[ -e $cache/$key ]] && return 0
-    if clang-tidy -p "$tree" --quiet "$file" 2>"$cache/$$.err"; then
+    if clang-tidy -p "$tree" --quiet "${bounds[@]}" "$file" 2>"$cache/$$.err"; then
         : >"$cache/$key"
     else
         cat "$cache/$$.err"
