@@ -318,6 +318,21 @@ typedef struct cil_type {
 uint32_t cil_type_read(cil_blob b, cil_type *out);
 /* Bytes of a primitive; 8 of what is as large as a reference, and of everything else. */
 uint32_t cil_element_size(cil_element e);
+/* bool, char, the numbers, native integers (ECMA-335 I.8.2.2). */
+static inline bool cil_is_primitive(cil_element e)
+{
+    return (e >= CIL_E_BOOLEAN && e <= CIL_E_R8) || e == CIL_E_I || e == CIL_E_U;
+}
+/* An integer with a sign. */
+static inline bool cil_is_signed(cil_element e)
+{
+    return e == CIL_E_I1 || e == CIL_E_I2 || e == CIL_E_I4 || e == CIL_E_I8 || e == CIL_E_I;
+}
+/* An integer whose values a signed one of 64 bits does not hold. */
+static inline bool cil_is_wide_unsigned(cil_element e)
+{
+    return e == CIL_E_U8 || e == CIL_E_U;
+}
 
 /* MethodDefSig, MethodRefSig, StandAloneMethodSig (II.23.2.1-3). */
 typedef struct cil_method_sig {

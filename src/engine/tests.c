@@ -11,6 +11,7 @@ typedef struct builder {
     const eng_module *module;
     uint32_t rid;
     const cil_method_sig *sig;
+    arena *scratch;
     weave_test tests[TESTS_MOST];
     uint32_t count;
 } builder;
@@ -25,7 +26,7 @@ static bool put(builder *b, weave_test t)
 /* The value as the woven code compares it; false: it is out of the range of the argument's kind. */
 static bool literal_of(const query_node *n, weave_test *t)
 {
-    const bool wide = n->element == CIL_E_U8 || n->element == CIL_E_U;
+    const bool wide = cil_is_wide_unsigned(n->element);
     switch (n->value_kind) {
     case QUERY_FLOAT: t->f = n->f; return n->element == CIL_E_R4 || n->element == CIL_E_R8;
     case QUERY_INT: t->i = n->i; return n->element != CIL_E_R4 && n->element != CIL_E_R8 && (!wide || n->i >= 0);
@@ -37,11 +38,6 @@ static bool literal_of(const query_node *n, weave_test *t)
     return false;
 }
 
-static bool is_primitive(cil_element element)
-{
-    return (element >= CIL_E_BOOLEAN && element <= CIL_E_R8) || element == CIL_E_I || element == CIL_E_U;
-}
-
 static bool compare(builder *b, const query_node *n)
 {
     static const weave_test_kind kinds[] = {
@@ -49,14 +45,12 @@ static bool compare(builder *b, const query_node *n)
         [QUERY_LE] = WEAVE_TEST_LE, [QUERY_GT] = WEAVE_TEST_GT, [QUERY_GE] = WEAVE_TEST_GE};
     weave_value v;
     err_t why;
-    arena scratch = {0};
     if (n->root != QUERY_ARGUMENT || n->member_count || n->index >= b->sig->param_count || n->op > QUERY_GE ||
-        b->sig->params[n->index].byref || !is_primitive(n->element))
+        b->sig->params[n->index].byref || !cil_is_primitive(n->element))
         return false;
     weave_test t = {.kind = kinds[n->op], .index = n->index, .element = n->element};
-    const bool plain = weave_plan_value(&scratch, &b->module->image, b->rid, WEAVE_ARGUMENT, n->index, &v, &why) &&
+    const bool plain = weave_plan_value(b->scratch, &b->module->image, b->rid, WEAVE_ARGUMENT, n->index, &v, &why) &&
                        v.how == WEAVE_PRIMITIVE;
-    arena_free(&scratch);
     return plain && literal_of(n, &t) && put(b, t);
 }
 
@@ -98,7 +92,7 @@ static bool part(builder *b, const query_node *n)
 bool eng_plan_tests(const eng_module *m, uint32_t rid, const cil_method_sig *sig, const query_node *bound, arena *a,
                     const weave_test **tests, uint32_t *count)
 {
-    builder b = {.module = m, .rid = rid, .sig = sig};
+    builder b = {.module = m, .rid = rid, .sig = sig, .scratch = a};
     const bool all = part(&b, bound);
     *tests = b.count ? arena_copy(a, b.tests, b.count * sizeof *b.tests) : NULL;
     *count = *tests ? b.count : 0;

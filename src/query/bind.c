@@ -172,11 +172,6 @@ static uint32_t constant_row(const cil_image *im, uint32_t field_rid)
     return cil_cell(im, CIL_CONSTANT, low, CIL_CONSTANT_PARENT) == parent ? low : 0;
 }
 
-static bool is_signed(cil_element e)
-{
-    return e == CIL_E_I1 || e == CIL_E_I2 || e == CIL_E_I4 || e == CIL_E_I8 || e == CIL_E_I;
-}
-
 static bool member_value(const enum_type *t, uint32_t field_rid, query_node *n)
 {
     uint32_t row = constant_row(t->im, field_rid);
@@ -185,9 +180,9 @@ static bool member_value(const enum_type *t, uint32_t field_rid, query_node *n)
     uint64_t v = 0;
     memcpy(&v, blob.p, blob.n);
     unsigned unused = 64 - 8 * blob.n;
-    n->i = is_signed(t->underlying) ? (int64_t)(v << unused) >> unused : (int64_t)v;
+    n->i = cil_is_signed(t->underlying) ? (int64_t)(v << unused) >> unused : (int64_t)v;
     n->u = v;
-    n->value_kind = !is_signed(t->underlying) && v > INT64_MAX ? QUERY_UINT : QUERY_INT;
+    n->value_kind = !cil_is_signed(t->underlying) && v > INT64_MAX ? QUERY_UINT : QUERY_INT;
     return true;
 }
 
@@ -382,9 +377,7 @@ static bool no_key(const binder *b, const query_node *n, const cil_type *t)
 static bool bind_key(const binder *b, query_node *n, const cil_type *t)
 {
     enum_type type = {0};
-    const bool number =
-        (t->element >= CIL_E_BOOLEAN && t->element <= CIL_E_R8) || t->element == CIL_E_I || t->element == CIL_E_U;
-    if (number || (t->element == CIL_E_STRING && !t->byref)) return true;
+    if (cil_is_primitive(t->element) || (t->element == CIL_E_STRING && !t->byref)) return true;
     if (t->element == CIL_E_VALUETYPE && cil_type_is(b->im, t->token, "System.Decimal")) return true;
     if (t->element != CIL_E_VALUETYPE || (find_type(b, t->token, &type) && !is_enum(&type))) return no_key(b, n, t);
     if (!type.im)
@@ -423,9 +416,7 @@ static bool bind_value(const binder *b, query_node *n, const cil_type *t)
     if (n->is_time) return mismatch(b, n, t, "a time can be compared with 'elapsed' only");
     if ((n->op == QUERY_LIKE || n->op == QUERY_UNLIKE) && t->element != CIL_E_STRING)
         return mismatch(b, n, t, "~ is for strings");
-    bool number =
-        (t->element >= CIL_E_BOOLEAN && t->element <= CIL_E_R8) || t->element == CIL_E_I || t->element == CIL_E_U;
-    if (number) return bind_number(b, n, t);
+    if (cil_is_primitive(t->element)) return bind_number(b, n, t);
     if (t->element == CIL_E_VALUETYPE && cil_type_is(b->im, t->token, "System.Decimal")) return bind_decimal(b, n, t);
     if (t->element == CIL_E_VALUETYPE) return bind_enum(b, n, t);
     bool is_struct = t->element == CIL_E_GENERICINST && t->generic_is_value;

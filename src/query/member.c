@@ -398,8 +398,7 @@ static bool take_number(const walker *w, const query_node *index, query_member *
 static bool key_fits(const query_node *index, query_member *m)
 {
     const uint32_t size = cil_element_size(m->key_element), bits = 8 * size;
-    const bool is_signed = m->key_element == CIL_E_I1 || m->key_element == CIL_E_I2 || m->key_element == CIL_E_I4 ||
-                           m->key_element == CIL_E_I8 || m->key_element == CIL_E_I;
+    const bool is_signed = cil_is_signed(m->key_element);
     if (index->value_kind == QUERY_TEXT) {
         m->key_bits = m->key_element == CIL_E_CHAR && index->text_units == 1 ? index->text[0] : 0;
         return m->key_element == CIL_E_CHAR && index->text_units == 1;

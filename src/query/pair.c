@@ -11,18 +11,6 @@ static bool is_decimal(const query_node *n)
     return n->element == CIL_E_VALUETYPE;
 }
 
-static bool is_signed(const query_node *n)
-{
-    return n->element == CIL_E_I1 || n->element == CIL_E_I2 || n->element == CIL_E_I4 || n->element == CIL_E_I8 ||
-           n->element == CIL_E_I;
-}
-
-/* Those that no signed type holds. */
-static bool is_wide_unsigned(const query_node *n)
-{
-    return n->element == CIL_E_U8 || n->element == CIL_E_U;
-}
-
 static bool no(const char **why, const char *because)
 {
     *why = because;
@@ -42,7 +30,8 @@ static bool numbers_fit(const query_node *left, const query_node *right, query_p
         return true;
     }
     *pairing = QUERY_AS_NUMBERS;
-    if ((is_wide_unsigned(left) && is_signed(right)) || (is_signed(left) && is_wide_unsigned(right)))
+    if ((cil_is_wide_unsigned(left->element) && cil_is_signed(right->element)) ||
+        (cil_is_signed(left->element) && cil_is_wide_unsigned(right->element)))
         return no(why, "ulong (or nuint) and a signed number have no type in common");
     return true;
 }

@@ -1,17 +1,12 @@
 /* What must hold of primitive arguments for a call to be entered at all. */
 #include "weave/weave-priv.h"
 
-/* Numbers compare as 64-bit ones: those that are not signed and of 64 bits are in the range of those that are. */
-static bool is_unsigned(cil_element element)
-{
-    return element == CIL_E_U8 || element == CIL_E_U;
-}
-
 static bool is_float(cil_element element)
 {
     return element == CIL_E_R4 || element == CIL_E_R8;
 }
 
+/* Numbers compare as 64-bit ones, signed but for those that are too wide for that. */
 static void load_argument(weaver *w, const weave_test *t)
 {
     weave_ldarg(w, t->index + (w->subject.has_this ? 1u : 0u));
@@ -37,7 +32,7 @@ static void negate(weaver *w)
 /* a <= b is not (a > b); of floats, where neither may hold, not (a > b or unordered). */
 static void compare(weaver *w, const weave_test *t)
 {
-    const bool real = is_float(t->element), wide = is_unsigned(t->element);
+    const bool real = is_float(t->element), wide = cil_is_wide_unsigned(t->element);
     load_argument(w, t);
     if (real)
         weave_ldc_r8(w, t->f);
