@@ -16,7 +16,6 @@
 #include "agent/agent-priv.h"
 
 #include <sched.h>
-#include <time.h>
 
 #define INTERVAL_NS 1000000000u
 #define LOOK_MS     2u         /* at least, and at most thrice that */
@@ -24,13 +23,6 @@
 #define HOT_CALLS   20000u     /* a second, below which it looks rarely */
 #define OUTSIDE_NS  25u /* a call, about: woven code, and what a thread does of the probe without being shown in it */
 #define PRESSURE_NS INTERVAL_NS
-
-static uint64_t clock_ns(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 /* Processors that the process may use: no more threads than that are inside at one moment, however many seem to be. */
 static uint32_t processors(void)

@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #define STALL_NS  (5ull * 1000000000ull)
@@ -598,9 +597,7 @@ void session_govern(control *c, session *s, bool kept)
         tails += __atomic_load_n(&sink->slot[i].tail, __ATOMIC_RELAXED);
         dropped += sink->slot[i].dropped;
     }
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    uint64_t now = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+    const uint64_t now = clock_ns(CLOCK_MONOTONIC);
     bool overflows = dropped != s->dropped;
     if (tails != s->tails || !overflows || !s->progress_ns || kept) {
         s->tails = tails;

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 
 #define RJ_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #define RJ_COLD              __attribute__((cold)) /* callers lay the way to it out of line */
@@ -128,6 +129,11 @@ void *map_remove(map_t *m, uint64_t key);          /* the value that was there, 
 bool map_next(const map_t *m, size_t *at, uint64_t *key, void **value); /* iterate: start with *at = 0 */
 void map_free(map_t *m);
 uint64_t map_hash(const void *p, size_t n); /* FNV-1a: a key for bytes, which others may have as well */
+
+/* ---- clock ---- */
+
+/* What a clock of clock_gettime says: CLOCK_MONOTONIC, CLOCK_REALTIME (since the epoch) ... */
+uint64_t clock_ns(clockid_t clock);
 
 /* ---- text -------------------------------------------------------------------------------------------------- */
 

@@ -139,7 +139,7 @@ static bool look_at_condition(stream *st, uint64_t now_ms)
     rj_handlers h = {.owner = r, .call = on_condition};
     rj_error e;
     if (!r->condition) return true;
-    const uint64_t before = clock_epoch_ns();
+    const uint64_t before = clock_ns(CLOCK_REALTIME);
     const bool alive = rj_poll(r->condition, 0, &h, &e) || e.code == RJ_GONE;
     rj_hold_back(st->s, before - LAG_NS);
     return alive;

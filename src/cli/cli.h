@@ -92,7 +92,6 @@ void interrupt_forward(int32_t pid); /* from now on signals go to that process, 
 void interrupt_default(void);        /* as the program to be executed expects them */
 int interrupt_signal(void);          /* the signal that came, 0: none */
 uint64_t clock_ms(void);             /* monotonic */
-uint64_t clock_epoch_ns(void);       /* since 1970 */
 
 /* ---- target.c ---- */
 

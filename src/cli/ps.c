@@ -2,14 +2,11 @@
 #include "cli/cli.h"
 
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 static void put_age(buf_t *b, uint64_t started)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    uint64_t now = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+    const uint64_t now = clock_ns(CLOCK_REALTIME);
     uint64_t s = now > started ? (now - started) / 1000000000u : 0;
     if (s >= 86400)
         buf_printf(b, "%llud%02uh", (unsigned long long)(s / 86400), (unsigned)(s / 3600 % 24));

@@ -15,7 +15,7 @@ typedef struct table {
 static void put_json(stream *st, const rj_stats *now, const out_rate *rate)
 {
     for (size_t i = 0; i < now->count; i++)
-        out_json_stat(&st->line, now, i, rate, rj_session_state(st->s)->pid, clock_epoch_ns(), st->o->hist);
+        out_json_stat(&st->line, now, i, rate, rj_session_state(st->s)->pid, clock_ns(CLOCK_REALTIME), st->o->hist);
 }
 
 static void put_text(stream *st, table *t, const rj_stats *now, const out_rate *rate)

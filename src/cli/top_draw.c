@@ -2,7 +2,6 @@
 #include "cli/top.h"
 
 #include <stdio.h>
-#include <time.h>
 
 #define LIST_FROM 3u /* the program, the state, the heads */
 #define PAGE_FROM 3u /* the method, the tabs, how it goes; of help its title and a gap */
@@ -126,9 +125,7 @@ static unsigned draw_bottom(top *t, buf_t *b, unsigned row)
 
 static void tell_age(top *t)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    const uint64_t s = (uint64_t)now.tv_sec, began = t->started_ns / 1000000000u;
+    const uint64_t s = clock_ns(CLOCK_REALTIME) / 1000000000u, began = t->started_ns / 1000000000u;
     t->about.up_s = !began ? -1 : s > began ? (int64_t)(s - began) : 0;
 }
 

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #define TIMEOUT_MS 10000u
@@ -100,9 +99,7 @@ static const char *await_port(arena *a, const proc_info *p, int64_t deadline)
 
 static uint64_t age_ms(const proc_info *p)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    uint64_t ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    const uint64_t ns = clock_ns(CLOCK_REALTIME);
     return ns > p->started ? (ns - p->started) / 1000000u : 0;
 }
 

@@ -89,11 +89,7 @@ static void start_time(arena *a, proc_info *p)
         at = strchr(at + 1, ' ');
     if (!at) return;
     p->start_key = strtoull(at, NULL, 10);
-    struct timespec now, boot;
-    clock_gettime(CLOCK_REALTIME, &now);
-    clock_gettime(CLOCK_BOOTTIME, &boot);
-    uint64_t booted =
-        (uint64_t)(now.tv_sec - boot.tv_sec) * 1000000000u + (uint64_t)now.tv_nsec - (uint64_t)boot.tv_nsec;
+    const uint64_t booted = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME);
     uint64_t hz = (uint64_t)sysconf(_SC_CLK_TCK);
     p->started = booted + p->start_key / hz * 1000000000u + p->start_key % hz * (1000000000u / hz);
 }

@@ -2,23 +2,15 @@
 #include "engine/keep.h"
 
 #include <stdlib.h>
-#include <time.h>
-
-uint64_t eng_clock_ns(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
 
 uint64_t eng_now_ns(void)
 {
-    return eng_clock_ns(CLOCK_MONOTONIC);
+    return clock_ns(CLOCK_MONOTONIC);
 }
 
 static uint64_t epoch_ns(void)
 {
-    return eng_clock_ns(CLOCK_REALTIME);
+    return clock_ns(CLOCK_REALTIME);
 }
 
 void eng_result_free(eng_result *r)

@@ -266,7 +266,6 @@ struct eng {
     bool takeover_failed, takeovers_idle;  /* ledger lock: some method's newest body; some method has nobody */
 };
 
-uint64_t eng_clock_ns(clockid_t clock);
 uint64_t eng_now_ns(void);
 uint64_t eng_key(const eng_module *m, uint32_t token);
 

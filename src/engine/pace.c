@@ -50,7 +50,7 @@ uint64_t eng_pace_piece(eng_pace *p, uint64_t cpu_ns)
 
 uint64_t eng_pace_next_piece(eng_pace *p)
 {
-    return p->rest_ns ? eng_pace_piece(p, eng_clock_ns(CLOCK_PROCESS_CPUTIME_ID)) : 0;
+    return p->rest_ns ? eng_pace_piece(p, clock_ns(CLOCK_PROCESS_CPUTIME_ID)) : 0;
 }
 
 void eng_pace_rest(eng_pace *p, bool more)

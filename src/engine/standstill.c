@@ -55,7 +55,7 @@ static bool others_run(DIR *threads)
 
 static uint64_t others_cpu_ns(void)
 {
-    return eng_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - eng_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    return clock_ns(CLOCK_PROCESS_CPUTIME_ID) - clock_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
 static void wait_for_others(void)
