@@ -404,7 +404,7 @@ typedef struct rj_measure {
 } rj_measure;
 
 RJ_API rj_measure rj_measured(const rj_session *s);
-/* Which part of the time between two of them was measured, from 0 to 1. */
+/* Which part of the time between two of them was measured, from 0 to 1; from: NULL: since gates opened first. */
 RJ_API double rj_measured_part(const rj_measure *from, const rj_measure *to);
 
 /*
@@ -612,6 +612,7 @@ typedef struct rj_stat {
 typedef struct rj_stats {
     const rj_stat *items; /* one for each probe, in the order of instrumentation; then one for each key that was seen */
     size_t count;
+    uint64_t dropped; /* as rj_totals.dropped */
     rj_measure measure;
     void *memory;
 } rj_stats;

@@ -88,7 +88,7 @@ void control_look_for_debugger(control *c);
 
 /* governor.c */
 
-/* The client opens its gates; NULL: with the budget that it had. They stay closed while governor_holds. */
+/* The client opens its gates. They stay closed while governor_holds. */
 void governor_begin(session *s, const wire_budget *budget);
 bool governor_holds(const session *s);
 /* Each turn: closes gates of clients whose budget is used up, opens them again in the next interval. */

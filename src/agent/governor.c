@@ -46,12 +46,12 @@ static counts count(const probe_sink *sink)
     return n;
 }
 
-static void begin_interval(governor *v, const probe_sink *sink, uint64_t now)
+static void begin_interval(governor *v, uint64_t events, uint64_t now)
 {
     v->began_ns = now;
     v->began_cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
     v->probe_ns = 0;
-    v->events_before = count(sink).events;
+    v->events_before = events;
 }
 
 void governor_begin(session *s, const wire_budget *budget)
@@ -59,23 +59,24 @@ void governor_begin(session *s, const wire_budget *budget)
     governor *v = &s->governor;
     const probe_sink *sink = eng_client_sink(s->client);
     if (!sink) return;
-    if (budget) v->budget = *budget;
+    v->budget = *budget;
     eng_client_budget(s->client, &v->budget);
     sink->memory->governed = 1;
     if (v->began_ns) return; /* gates that open again open no new account */
+    const counts n = count(sink);
     v->seen_ns = clock_ns(CLOCK_MONOTONIC);
-    v->calls_seen = count(sink).calls;
+    v->calls_seen = n.calls;
     v->cores = 1;
-    begin_interval(v, sink, v->seen_ns);
+    begin_interval(v, n.events, v->seen_ns);
 }
 
 /* What was spent since the last look. */
-static void look(governor *v, const probe_sink *sink, uint64_t now)
+static void look(governor *v, const probe_sink *sink, uint64_t calls, uint64_t now)
 {
-    const uint64_t since = now - v->seen_ns, calls = count(sink).calls;
+    const uint64_t since = now - v->seen_ns;
     const uint64_t called = calls > v->calls_seen ? calls - v->calls_seen : 0; /* fewer: some were rejected */
-    const uint32_t inside = probe_inside(sink);
-    v->probe_ns += RJ_MIN(since, (uint64_t)LONGEST_NS) * RJ_MIN(inside, processors()) + called * OUTSIDE_NS;
+    const uint32_t inside = probe_inside(sink), running = inside > 1 ? RJ_MIN(inside, processors()) : inside;
+    v->probe_ns += RJ_MIN(since, (uint64_t)LONGEST_NS) * running + called * OUTSIDE_NS;
     v->hot = inside || called * INTERVAL_NS > since * HOT_CALLS;
     v->calls_seen = calls;
     v->seen_ns = now;
@@ -83,13 +84,13 @@ static void look(governor *v, const probe_sink *sink, uint64_t now)
     __atomic_store_n(spent, *spent + since, __ATOMIC_RELAXED);
 }
 
-static uint32_t is_over(const governor *v, const probe_sink *sink)
+static uint32_t is_over(const governor *v, const probe_sink *sink, uint64_t events)
 {
     const wire_budget *most = &v->budget;
     uint32_t reached = 0;
     if (most->share && (double)v->probe_ns * 1000 > (double)most->share * INTERVAL_NS * v->cores)
         reached |= WIRE_REACHED_TIME;
-    if (most->events && count(sink).events - v->events_before > most->events) reached |= WIRE_REACHED_EVENTS;
+    if (most->events && events - v->events_before > most->events) reached |= WIRE_REACHED_EVENTS;
     if (most->bytes && probe_sink_bytes(sink) > most->bytes) reached |= WIRE_REACHED_BYTES;
     return reached;
 }
@@ -104,14 +105,14 @@ static void put_reached(control *c, session *s, const probe_sink *sink, uint32_t
 }
 
 /* The share is that of the interval; what the process had of the processors is what the next one may have. */
-static void end_interval(governor *v, const probe_sink *sink, uint64_t now)
+static void end_interval(governor *v, const probe_sink *sink, uint64_t events, uint64_t now)
 {
     const double wall = (double)(now - v->began_ns);
     const double cores = (double)(clock_ns(CLOCK_PROCESS_CPUTIME_ID) - v->began_cpu_ns) / wall;
     v->cores = RJ_MAX(cores, 1.0);
     const double share = (double)v->probe_ns * 1000 / (wall * v->cores);
     __atomic_store_n(&sink->memory->share, (uint32_t)(share + 0.5), __ATOMIC_RELAXED);
-    begin_interval(v, sink, now);
+    begin_interval(v, events, now);
 }
 
 static void govern(control *c, session *s)
@@ -124,13 +125,14 @@ static void govern(control *c, session *s)
         v->seen_ns = now; /* nobody wants its gates open: this time is no one's */
         return;
     }
-    look(v, sink, now);
+    const counts n = count(sink);
+    look(v, sink, n.calls, now);
     uint32_t reached = v->reached & ~(uint32_t)WIRE_REACHED_MEMORY;
     if (now - v->began_ns >= INTERVAL_NS) {
-        end_interval(v, sink, now);
+        end_interval(v, sink, n.events, now);
         reached = 0; /* what takes more memory than it may still does: it is seen below */
     }
-    reached |= is_over(v, sink);
+    reached |= is_over(v, sink, n.events);
     if (c->pressed) reached |= WIRE_REACHED_MEMORY;
     if (reached != v->reached) put_reached(c, s, sink, reached);
 }

@@ -70,26 +70,29 @@ static bool group_of(const char *groups, const char *mark, char *out, size_t siz
     return n >= 0 && (size_t)n < size;
 }
 
+/* How each version of control groups names the group, and the files of its memory. */
+static const struct {
+    const char *mark, *folder, *used, *most, *reclaimable;
+} versions[] = {
+    {"0::", "/sys/fs/cgroup", "memory.current", "memory.max", "inactive_file "},
+    {":memory:", "/sys/fs/cgroup/memory", "memory.usage_in_bytes", "memory.limit_in_bytes", "total_inactive_file "},
+};
+
 static unsigned used_in_group(void)
 {
     char groups[2048], group[256], folder[320];
     if (!read_text("/proc/self/cgroup", groups, sizeof groups)) return 0;
     unsigned most = 0;
-    /* Within a container the group is its own root, whatever it is called outside. */
-    if (group_of(groups, "0::", group, sizeof group))
+    for (size_t i = 0; i < RJ_COUNT(versions); i++) {
+        if (!group_of(groups, versions[i].mark, group, sizeof group)) continue;
+        /* Within a container the group is its own root, whatever it is called outside. */
         for (int outer = 0; outer < 2; outer++) {
-            snprintf(folder, sizeof folder, "/sys/fs/cgroup%s", outer ? "" : group);
-            most = RJ_MAX(most, percent(number_in(folder, "memory.current", ""),
-                                        number_in(folder, "memory.stat", "inactive_file "),
-                                        number_in(folder, "memory.max", "")));
+            snprintf(folder, sizeof folder, "%s%s", versions[i].folder, outer ? "" : group);
+            most = RJ_MAX(most, percent(number_in(folder, versions[i].used, ""),
+                                        number_in(folder, "memory.stat", versions[i].reclaimable),
+                                        number_in(folder, versions[i].most, "")));
         }
-    if (group_of(groups, ":memory:", group, sizeof group))
-        for (int outer = 0; outer < 2; outer++) {
-            snprintf(folder, sizeof folder, "/sys/fs/cgroup/memory%s", outer ? "" : group);
-            most = RJ_MAX(most, percent(number_in(folder, "memory.usage_in_bytes", ""),
-                                        number_in(folder, "memory.stat", "total_inactive_file "),
-                                        number_in(folder, "memory.limit_in_bytes", "")));
-        }
+    }
     return most;
 }
 

@@ -26,7 +26,6 @@ typedef struct fields {
     uint64_t slow_ns;
     char *name, *user, *condition, *by, *text;
     wire_budget budget;
-    bool has_budget;
 } fields;
 
 /* An array in the arena that doubles; old copies go with the arena. */
@@ -102,7 +101,7 @@ static bool take_field(fields *f, const wire_field *w)
     case WIRE_T_DEPTH: f->depth = wire_get_u32(w); return true;
     case WIRE_T_LEVELS: f->levels = wire_get_u32(w); return true;
     case WIRE_T_OPEN: f->open = wire_get_u32(w); return true;
-    case WIRE_T_BUDGET: f->has_budget = wire_get_budget(w, &f->budget); return f->has_budget;
+    case WIRE_T_BUDGET: return wire_get_budget(w, &f->budget);
     case WIRE_T_ALL: f->all = wire_get_u32(w); return true;
     case WIRE_T_SLOW_NS: f->slow_ns = wire_get_u64(w); return true;
     case WIRE_T_NAME: return (f->name = wire_get_text(&f->memory, w)) != NULL;
@@ -515,7 +514,7 @@ static void dispatch(control *c, session *s, const wire_header *h, fields *f)
     case WIRE_INSTRUMENT: do_instrument(c, s, h, f); return;
     case WIRE_GATE:
         s->open = f->open != 0;
-        if (s->open) governor_begin(s, f->has_budget ? &f->budget : NULL);
+        if (s->open) governor_begin(s, &f->budget);
         eng_gate(c->g, s->client, s->open && !governor_holds(s));
         s->progress_ns = 0;
         if (s->open) control_gates_opened(c);

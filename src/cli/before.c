@@ -31,14 +31,6 @@ typedef struct recorder {
     size_t twin; /* the trigger as it is kept; SIZE_MAX: it is not */
 } recorder;
 
-static void put_call(stream *st, const rj_call *c)
-{
-    if (st->o->json)
-        out_json_call(&st->line, c);
-    else
-        out_call(&st->line, c, &st->style);
-}
-
 static uint64_t apart(uint64_t x, uint64_t y)
 {
     return x > y ? x - y : y - x;
@@ -64,7 +56,7 @@ static bool put_one(void *owner, const rj_call *c)
     recorder *r = owner;
     if (r->at >= r->count) return false;
     const size_t i = r->at++;
-    if (i != r->twin && i >= r->skipped) put_call(r->st, c);
+    if (i != r->twin && i >= r->skipped) watch_call(r->st, c);
     return true;
 }
 
@@ -85,7 +77,9 @@ static void put_trigger(recorder *r, const rj_call *c)
     else
         out_before(&st->line, c, kept, &st->style);
     rj_kept(st->s, c->thread, put_one, r);
-    put_call(st, c);
+    watch_call(st, c);
+    st->calls++;
+    if (st->limit && st->calls >= st->limit) st->enough = true;
 }
 
 /* The same exception on its way through the callers of what it was told of: they are in what comes next. */
@@ -107,11 +101,7 @@ static bool is_on_its_way(recorder *r, const rj_call *c)
 static bool on_thrown(stream *st, const rj_call *c)
 {
     recorder *r = st->own;
-    if (r->condition || is_on_its_way(r, c)) {
-        st->calls--; /* no trigger */
-        return true;
-    }
-    put_trigger(r, c);
+    if (!r->condition && !is_on_its_way(r, c)) put_trigger(r, c);
     return true;
 }
 
@@ -126,8 +116,6 @@ static bool on_condition(void *owner, const rj_call *c)
     stream_poll(st, 0, &e);
     put_trigger(r, c);
     if (!console_write(st->fd, &st->line)) st->broken = true;
-    st->calls++;
-    if (st->limit && st->calls >= st->limit) st->enough = true;
     return !st->enough && !st->broken;
 }
 
@@ -159,19 +147,11 @@ static int open_condition(const options *o, recorder *r)
     int code = -1;
     rj_probes p;
     rj_error e;
-    rj_request q = {.verb = RJ_WATCH,
-                    .patterns = (const char *const *)o->args + 1,
-                    .pattern_count = o->arg_count - 1,
-                    .most = o->max_methods,
-                    .condition = o->condition,
-                    .want = (o->no_args ? 0 : RJ_WANT_ARGS) | (o->result ? RJ_WANT_RESULT : 0) |
-                            (o->self ? RJ_WANT_THIS : 0),
-                    .depth = o->depth,
-                    .reveal = o->reveal};
     r->condition = target_open(o->args[0], VERB_BEFORE, true, &code);
     if (!r->condition) return code;
     rj_session_budget(r->condition, &o->budget);
-    return rj_instrument(r->condition, &q, &p, &e) && rj_gate(r->condition, true, &e) ? -1 : target_refused(o, &e);
+    const bool ok = rj_instrument(r->condition, &r->st->request, &p, &e) && rj_gate(r->condition, true, &e);
+    return ok ? -1 : target_refused(o, &e);
 }
 
 int verb_before(const options *o)
@@ -184,8 +164,9 @@ int verb_before(const options *o)
     recorder r = {.st = &st};
     stream_init(&st, o, s, RJ_WATCH);
     watch_request(&st, o);
-    st.request.condition = NULL;
     st.request.calls_a_second = 0;
+    if (o->condition) code = open_condition(o, &r); /* asks for the same, but for what is kept */
+    st.request.condition = NULL;
     st.request.keep = o->keep + (o->condition ? SPARE : 0);
     st.what = o->condition ? "call" : "exception";
     st.own = &r;
@@ -193,7 +174,6 @@ int verb_before(const options *o)
     st.counts_own = true;
     st.tick = look_at_condition;
     st.finish = end_condition;
-    if (o->condition) code = open_condition(o, &r);
     if (code < 0) code = stream_run(&st);
     rj_close(r.condition);
     rj_close(s);

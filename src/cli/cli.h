@@ -136,7 +136,7 @@ typedef struct stream {
     uint64_t calls, limit, began_ms, refused, refusals_said;
     bool broken, enough; /* nobody reads; the limit is reached */
     bool ending;         /* what is left is being delivered: a signal does not stop that */
-    bool counts_own;     /* the end line tells `calls`, not what the session has delivered */
+    bool counts_own;     /* the verb counts `calls` by itself, and the end line tells them */
     bool silent;         /* no start and end line: a child of the process that has them */
     unsigned reached;    /* budgets whose end was told */
 } stream;

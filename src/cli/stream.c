@@ -41,7 +41,7 @@ static void write_line(stream *st)
 static bool on_call(void *owner, const rj_call *c)
 {
     stream *st = owner;
-    st->calls++;
+    if (!st->counts_own) st->calls++;
     if (st->call && !st->call(st, c)) st->broken = true;
     if (st->line.n) write_line(st);
     if (st->count_calls && st->limit && st->calls >= st->limit) st->enough = true;
@@ -159,10 +159,9 @@ static void say_totals(const stream *st, const rj_totals *t, const char *reason)
         out_count(&b, t->in_flight);
         buf_str(&b, " still inside");
     }
-    const rj_measure none = {0};
     if (t->measure.shut_ns) {
         buf_str(&b, "; ");
-        out_measured(&b, rj_measured_part(&none, &t->measure), t->measure.last_reached, &st->o->budget);
+        out_measured(&b, rj_measured_part(NULL, &t->measure), t->measure.last_reached, &st->o->budget);
     }
     console_say("%s (%s)", buf_cstr(&b), reason);
     buf_free(&b);

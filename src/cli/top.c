@@ -22,7 +22,7 @@ void top_refresh(top *t)
     if (!ok) top_failed(t, &e);
     t->about.refused = t->groups.refused;
     t->about.measured = t->groups.measured;
-    t->about.dropped = top_groups_dropped(&t->groups);
+    t->about.dropped = t->groups.dropped;
 }
 
 /* True where there is something new to be seen. */

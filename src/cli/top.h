@@ -142,7 +142,8 @@ typedef struct top_groups {
     VEC(char *) refusals; /* "METHOD: why" */
     buf_t said;           /* what is to be told; the newest alone */
     double measured;      /* which part of the last interval; the least of all groups */
-    unsigned reached;     /* RJ_REACHED_* of what was told */
+    uint64_t dropped;
+    unsigned reached; /* RJ_REACHED_* of what was told */
     void (*progress)(void *owner, const char *text);
     void *owner;
 } top_groups;
@@ -157,7 +158,6 @@ bool top_groups_read(top_groups *g, top_model *m, rj_error *e);
 bool top_groups_poll(top_groups *g, rj_error *e);
 bool top_groups_switch(top_groups *g, top_row *row, rj_error *e);
 bool top_groups_remove(top_groups *g, top_model *m, top_row *row, rj_error *e);
-uint64_t top_groups_dropped(const top_groups *g);
 /* Takes everything away. */
 void top_groups_free(top_groups *g);
 /* A refusal, or other news, for those who look at the screen. */

@@ -158,6 +158,7 @@ static void say_reached(top_groups *g, const rj_measure *now)
 bool top_groups_read(top_groups *g, top_model *m, rj_error *e)
 {
     g->measured = 1;
+    g->dropped = 0;
     for (uint32_t i = 0; i < g->all.n; i++) {
         top_group *one = &g->all.v[i];
         rj_stats now;
@@ -166,6 +167,7 @@ bool top_groups_read(top_groups *g, top_model *m, rj_error *e)
         const double part = rj_measured_part(&one->measure, &now.measure);
         const bool ok = top_model_take(m, i, &now, (double)(at - one->read_ms) / 1000 * part);
         g->measured = RJ_MIN(g->measured, part);
+        g->dropped += now.dropped;
         say_reached(g, &now.measure);
         one->measure = now.measure;
         one->read_ms = at;
@@ -196,14 +198,6 @@ bool top_groups_remove(top_groups *g, top_model *m, top_row *row, rj_error *e)
     if (!rj_remove_probes(g->all.v[row->group].s, &row->probe, 1, e)) return false;
     top_model_remove(m, row);
     return true;
-}
-
-uint64_t top_groups_dropped(const top_groups *g)
-{
-    uint64_t n = 0;
-    for (size_t i = 0; i < g->all.n; i++)
-        n += rj_session_totals(g->all.v[i].s).dropped;
-    return n;
 }
 
 void top_groups_free(top_groups *g)

@@ -217,7 +217,6 @@ static void put_state(top_tab *t)
     out_count(&t->state, t->calls);
     buf_printf(&t->state, " call%s", t->calls == 1 ? "" : "s");
     const rj_totals totals = rj_session_totals(t->s);
-    const rj_measure none = {0};
     if (totals.dropped) {
         buf_str(&t->state, ", ");
         out_count(&t->state, totals.dropped);
@@ -225,7 +224,7 @@ static void put_state(top_tab *t)
     }
     if (!totals.measure.shut_ns) return;
     buf_str(&t->state, "; ");
-    out_measured(&t->state, rj_measured_part(&none, &totals.measure), totals.measure.last_reached, &t->of->o->budget);
+    out_measured(&t->state, rj_measured_part(NULL, &totals.measure), totals.measure.last_reached, &t->of->o->budget);
 }
 
 bool top_tab_refresh(top_tab *t, const top_groups *g, const top_row *row, unsigned columns)

@@ -14,7 +14,6 @@ static uint32_t thousandths(double share)
 void rj_session_budget(rj_session *s, const rj_budget *budget)
 {
     s->budget = (wire_budget){.share = thousandths(budget->share), .events = budget->events, .bytes = budget->bytes};
-    s->has_budget = true;
 }
 
 rj_budget budget_read(const wire_field *f)
@@ -38,6 +37,6 @@ rj_measure rj_measured(const rj_session *s)
 
 double rj_measured_part(const rj_measure *from, const rj_measure *to)
 {
-    const double open = (double)(to->open_ns - from->open_ns), shut = (double)(to->shut_ns - from->shut_ns);
-    return to->shut_ns == from->shut_ns ? 1 : open / (open + shut);
+    const uint64_t open = to->open_ns - (from ? from->open_ns : 0), shut = to->shut_ns - (from ? from->shut_ns : 0);
+    return shut ? (double)open / ((double)open + (double)shut) : 1;
 }

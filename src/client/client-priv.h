@@ -71,7 +71,6 @@ struct rj_session {
 
     rj_request wanted;
     wire_budget budget;
-    bool has_budget;
     bool instrumented, gates_open, ended;
     map_t probes;             /* id -> probe_info */
     const probe_info *recent; /* that of the last call: most calls come in runs */

@@ -220,6 +220,15 @@ static bool read_command(decoder *d, const view *v, rj_value *out)
     return false;
 }
 
+static const struct {
+    const char *type;
+    bool (*read)(decoder *d, const view *v, rj_value *out);
+} others[] = {
+    {"System.Numerics.BigInteger", read_big},
+    {"System.Version", read_version},
+    {"System.Net.IPAddress", read_address},
+};
+
 bool framework_read(decoder *d, const view *v, unsigned depth, rj_value *out)
 {
     const char *name = v->type->base;
@@ -233,8 +242,7 @@ bool framework_read(decoder *d, const view *v, unsigned depth, rj_value *out)
         if (out->kind == RJ_LIST) out->type = type;
         return true;
     }
-    if (strcmp(name, "System.Numerics.BigInteger") == 0) return read_big(d, v, out);
-    if (strcmp(name, "System.Version") == 0) return read_version(d, v, out);
-    if (strcmp(name, "System.Net.IPAddress") == 0) return read_address(d, v, out);
+    for (size_t i = 0; i < RJ_COUNT(others); i++)
+        if (strcmp(others[i].type, name) == 0) return others[i].read(d, v, out);
     return v->type->kind == WIRE_CLASS && type_is(v->type, "System.Data.Common.DbCommand") && read_command(d, v, out);
 }

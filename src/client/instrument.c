@@ -146,7 +146,7 @@ bool rj_gate(rj_session *s, bool open, rj_error *e)
     wire_reader r;
     session_begin(s, &b, WIRE_GATE);
     wire_u32(&b, WIRE_T_OPEN, open);
-    if (s->has_budget) wire_put_budget(&b, &s->budget);
+    wire_put_budget(&b, &s->budget);
     if (!session_ask(s, &b, WIRE_OK, &r, ERR(e))) return false;
     s->gates_open = open;
     return true;

@@ -467,24 +467,21 @@ static const struct {
     {"System.RuntimeType", read_nothing},
 };
 
+static bool read_by_type(decoder *d, const view *v, unsigned depth, rj_value *out)
+{
+    for (size_t i = 0; i < RJ_COUNT(table); i++)
+        if (strcmp(table[i].name, v->type->base) == 0) return table[i].read(d, v, depth, out);
+    if (framework_read(d, v, depth, out)) return true;
+    if (v->type->kind != WIRE_CLASS) return false;
+    if (type_is(v->type, "System.Threading.Tasks.Task")) return known_task(d, v, depth, out);
+    if (type_is(v->type, "System.Exception")) return read_exception(d, v, depth, out);
+    return type_is(v->type, "System.MulticastDelegate") && read_nothing(d, v, depth, out);
+}
+
 bool known_read(decoder *d, const view *v, unsigned depth, rj_value *out)
 {
-    rj_value blank = *out;
-    bool ok = false, found = false;
-    for (size_t i = 0; i < RJ_COUNT(table) && !found; i++) {
-        found = strcmp(table[i].name, v->type->base) == 0;
-        if (found) ok = table[i].read(d, v, depth, out);
-    }
-    if (!found && framework_read(d, v, depth, out)) return true;
-    if (!found) *out = blank;
-    if (!found && v->type->kind == WIRE_CLASS) {
-        if (type_is(v->type, "System.Threading.Tasks.Task"))
-            ok = known_task(d, v, depth, out);
-        else if (type_is(v->type, "System.Exception"))
-            ok = read_exception(d, v, depth, out);
-        else if (type_is(v->type, "System.MulticastDelegate"))
-            ok = read_nothing(d, v, depth, out);
-    }
+    const rj_value blank = *out;
+    const bool ok = read_by_type(d, v, depth, out);
     if (!ok) *out = blank;
     return ok;
 }

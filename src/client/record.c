@@ -19,13 +19,11 @@ typedef struct record {
     kept calls[];       /* rj_request.keep of them */
 } record;
 
-static void forget(rj_session *s, uint32_t tid)
+static void free_calls(const rj_session *s, record *r)
 {
-    record *r = map_get(&s->records, tid);
     for (size_t i = 0; i < s->wanted.keep; i++)
         free(r->calls[i].event);
     free(r);
-    map_remove(&s->records, tid);
 }
 
 static void make_room(rj_session *s)
@@ -38,7 +36,7 @@ static void make_room(rj_session *s)
         least = r->used;
         oldest = key;
     }
-    forget(s, (uint32_t)oldest);
+    free_calls(s, map_remove(&s->records, oldest));
 }
 
 static record *record_of(rj_session *s, uint32_t tid)
@@ -91,11 +89,7 @@ void record_free(rj_session *s)
 {
     uint64_t key;
     void *value;
-    for (size_t at = 0; map_next(&s->records, &at, &key, &value);) {
-        record *r = value;
-        for (size_t i = 0; i < s->wanted.keep; i++)
-            free(r->calls[i].event);
-        free(r);
-    }
+    for (size_t at = 0; map_next(&s->records, &at, &key, &value);)
+        free_calls(s, value);
     map_free(&s->records);
 }

@@ -79,7 +79,10 @@ bool rj_read_stats(rj_session *s, rj_stats *out, rj_error *e)
     arena *a = result_arena();
     const size_t room = s->order.n + s->memory.plan.key_places;
     rj_stat *items = a ? arena_array(a, room, sizeof *items) : NULL;
-    *out = (rj_stats){.items = items, .measure = rj_measured(s), .memory = a};
+    *out = (rj_stats){.items = items,
+                      .dropped = memory_count(&s->memory).dropped + s->dropped,
+                      .measure = rj_measured(s),
+                      .memory = a};
     if (items) memory_clock(&s->memory);
     for (size_t i = 0; items && i < s->order.n; i++)
         items[out->count++] = whole(s, a, s->order.v[i]);

@@ -18,12 +18,12 @@ void out_before(buf_t *b, const rj_call *c, size_t calls, const out_style *style
 
 void out_json_before(buf_t *b, const rj_call *c, size_t calls)
 {
-    buf_str(b, "{\"event\":\"before\"");
+    open_event(b, "before");
     key_u64(b, "time", c->time + c->elapsed);
     key_u64(b, "pid", (uint64_t)c->pid);
     key_u64(b, "thread", c->thread);
     key_text(b, "method", c->method);
     if (*c->exception) key_text(b, "exception", c->exception);
     key_u64(b, "calls", calls);
-    buf_str(b, "}\n");
+    close_line(b);
 }

@@ -38,6 +38,13 @@ static inline void open_method(buf_t *b, const char *name, const char *module, u
     buf_printf(b, "\"0x%08x\"", token);
 }
 
+/* An object about something that happened. */
+static inline void open_event(buf_t *b, const char *event)
+{
+    buf_u8(b, '{');
+    key_text(b, "event", event);
+}
+
 /* An object about a call, up to its time. */
 static inline void open_call(buf_t *b, const rj_call *c, const char *event)
 {

@@ -86,12 +86,6 @@ void out_json_value(buf_t *b, const rj_value *v)
 
 /* ---- events ---- */
 
-static void open_event(buf_t *b, const char *event)
-{
-    buf_u8(b, '{');
-    key_text(b, "event", event);
-}
-
 static void put_reasons(buf_t *b, const char *name, const rj_refusal *items, size_t n)
 {
     key(b, name);
@@ -248,9 +242,8 @@ void out_json_end(buf_t *b, const rj_totals *t, const char *reason)
     key_u64(b, "dropped", t->dropped);
     key_u64(b, "in_flight", t->in_flight);
     if (t->measure.shut_ns) {
-        const rj_measure none = {0};
         key(b, "measured");
-        buf_printf(b, "%.4f", rj_measured_part(&none, &t->measure));
+        buf_printf(b, "%.4f", rj_measured_part(NULL, &t->measure));
         key_text(b, "budget", out_reached_word(t->measure.last_reached));
     }
     key_text(b, "reason", reason);

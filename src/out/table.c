@@ -96,8 +96,7 @@ void out_method(buf_t *b, const char *method, size_t room)
 
 double out_stat_measured(const rj_stats *s, const out_rate *rate)
 {
-    const rj_measure none = {0};
-    return rj_measured_part(rate->before ? &rate->before->measure : &none, &s->measure);
+    return rj_measured_part(rate->before ? &rate->before->measure : NULL, &s->measure);
 }
 
 double out_stat_rate(const rj_stats *s, size_t index, const out_rate *rate)
