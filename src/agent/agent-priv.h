@@ -54,7 +54,6 @@ typedef struct control {
     uint32_t odd;         /* for times that follow no rhythm */
     session *sessions;
     session *busy; /* whose request is being worked on and tells its progress, or NULL */
-    pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;
     bool serving, gates_opened, ending, ended;

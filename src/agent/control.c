@@ -302,7 +302,6 @@ static bool serve(control *c, int most_ms)
     if (ready < 0) return false;
     if (fds[1].revents & POLLIN && read(c->wake, &drained, sizeof drained) > 0) {
         c->woken = true;
-        eng_answer(c->g);
         session_tell_types(c, NULL);
     }
     if (fds[2].revents & POLLIN) look_again(c);
@@ -457,16 +456,8 @@ bool agent_control_start(eng *g, agent_origin origin, err_t *e)
     if (c->wake < 0) return err_errno(e, "making an eventfd");
     if (!listen_at(c, e)) return false;
     eng_on_news(g, wake, c);
-    probe_asks_wake(c->wake);
-    /* The application's signals are not for this thread. */
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(&c->thread, NULL, run, c);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (failed) return err_set(e, ERR_SYSTEM, -1, "the agent's thread cannot be made: %s", strerror(failed));
-    pthread_setname_np(c->thread, "rejit-agent");
-    return true;
+    probe_types_wake(c->wake);
+    return eng_thread_start(NULL, "rejit-agent", false, run, c, e);
 }
 
 void agent_control_serve(void)

@@ -201,12 +201,15 @@ struct eng {
     size_t unsettled;        /* ledger lock: methods that are being compiled or have failed, for the tick to look at */
     size_t wishes;           /* ledger lock: who loads a module need not wait where there is none */
     pthread_mutex_t opening; /* modules are opened by whoever needs one first; held over nothing else */
+    pthread_mutex_t reading; /* by whoever reads modules without the transaction lock (answers.c), and whoever takes
+                                away what is read. Before `opening` and the ledger lock */
+    bool answers;            /* transaction lock: the thread that answers probes is there */
     eng_client *clients;
     uint64_t batch;       /* ledger lock */
     VEC(eng_range) files; /* transaction lock: executable memory that comes from files, by address */
     size_t files_of;      /* how many modules there were when it was looked at */
     eng_tiers tiers;      /* transaction lock */
-    eng_handles types;    /* transaction lock */
+    eng_handles types;    /* written under the ledger lock, `object` last */
     uint64_t chores_ns;
     uint64_t awake_ns; /* ledger lock: time in which the process ran, as the ticks saw it */
     uint64_t ticked_ns;
@@ -299,6 +302,10 @@ bool eng_maps(eng_mapped *f, void *owner);
 bool eng_peek(uint64_t address, void *out, size_t size);
 /* handle.c: is it really a type handle? Under the transaction lock. */
 bool eng_is_type(eng *g, uint64_t handle, eng_table *table);
+/* types.c: a probe_answer of the engine, in `owner`. Under the reading lock. */
+probe_answer eng_answer;
+/* answers.c: the thread that answers probes, started by the first that may ask. Under the transaction lock. */
+bool eng_answers_start(eng *g, err_t *e);
 /*
  * handle.c: is it the handle of a type that is there, and stays as long as the transaction lock is held? A dynamic
  * method that nobody can call any more may be there for longer than the types of its signature. Before the runtime

@@ -17,6 +17,8 @@
 #include "probe/probe.h"
 #include "wire/wire.h"
 
+#include <pthread.h>
+
 typedef struct eng eng; /* one for the process */
 
 #define ENG_NEAREST 5u /* names that are offered where nothing matches */
@@ -192,8 +194,6 @@ void eng_describe_types(eng *g, const uint64_t *handles, uint32_t count, buf_t *
 /* Writes TYPE groups for the types of exceptions that were seen, since the last time or at all, and of what is in each.
  * False: there are none. */
 bool eng_describe_thrown(eng *g, bool all, buf_t *reply);
-/* Answers what probes have asked meanwhile (probe_asks_wake). Soon: threads of the application wait. */
-void eng_answer(eng *g);
 /* Writes a FRAME group for each module that is loaded. */
 void eng_describe_modules(eng *g, buf_t *reply);
 /*
@@ -250,6 +250,11 @@ void eng_tell_limits(eng *g, eng_tell_fact *tell, void *owner);
  * breakpoint would be set in one of the two only. Bodies that have one are woven anew when it comes.
  */
 void eng_debugger(eng *g, bool attached);
+/*
+ * A thread of our own, of that name (at most 15 bytes), for as long as the process lives; without the application's
+ * signals. managed: with those of the runtime, as managed code runs on it. out may be NULL.
+ */
+bool eng_thread_start(pthread_t *out, const char *name, bool managed, void *(*run)(void *), void *owner, err_t *e);
 /* Called once by the agent's own thread, which no callback of the runtime comes on: it may stop the others. */
 void eng_thread_is_own(void);
 /* Now and then on the agent's thread: compilations that never finished, dead threads, the clock. */

@@ -53,22 +53,35 @@ static void learn_from(uint64_t handle, clr_module_id module, unsigned *modules,
     }
 }
 
-static const eng_handles *learned(eng *g)
+/* By whoever is first, or by several threads at once, to the same end. */
+static void learn(eng *g, const eng_module *core)
 {
     static const char *const names[] = {"Object", "String", "Exception"};
-    const eng_module *core = g->types.object ? NULL : eng_module_of_assembly(g, "System.Private.CoreLib");
-    if (!core) return &g->types;
     unsigned modules = (1u << TABLE_WORDS) - 1, backs[TABLE_WORDS];
+    eng_handles l = {0};
     memset(backs, 0xFF, sizeof backs);
     for (size_t i = 0; i < RJ_COUNT(names); i++)
         learn_from(eng_class_of_core(g, "System", names[i]), core->id, &modules, backs);
-    if (modules) g->types.module = (unsigned)__builtin_ctz(modules);
-    for (unsigned i = FIRST_WORD; i < TABLE_WORDS && !g->types.class; i++) {
+    if (modules) l.module = (unsigned)__builtin_ctz(modules);
+    for (unsigned i = FIRST_WORD; i < TABLE_WORDS && !l.class; i++) {
         if (!backs[i]) continue;
-        g->types.class = i;
-        g->types.back = (unsigned)__builtin_ctz(backs[i]);
+        l.class = i;
+        l.back = (unsigned)__builtin_ctz(backs[i]);
     }
-    g->types.object = eng_class_of_core(g, "System", "Object");
+    const clr_class_id object = eng_class_of_core(g, "System", "Object");
+    pthread_mutex_lock(&g->ledger);
+    if (!g->types.object) {
+        g->types = l;
+        __atomic_store_n(&g->types.object, object, __ATOMIC_RELEASE);
+    }
+    pthread_mutex_unlock(&g->ledger);
+}
+
+static const eng_handles *learned(eng *g)
+{
+    if (__atomic_load_n(&g->types.object, __ATOMIC_ACQUIRE)) return &g->types;
+    const eng_module *core = eng_module_of_assembly(g, "System.Private.CoreLib");
+    if (core) learn(g, core);
     return &g->types;
 }
 

@@ -38,6 +38,7 @@ eng *eng_start(clr_info *info, err_t *e)
     pthread_mutexattr_destroy(&again);
     pthread_mutex_init(&g->ledger, NULL);
     pthread_mutex_init(&g->opening, NULL);
+    pthread_mutex_init(&g->reading, NULL);
     pthread_cond_init(&g->host_gone, NULL);
     return g;
 }

@@ -5,7 +5,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <link.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -579,21 +578,10 @@ bool eng_managed_start(eng *g, err_t *e)
     pthread_mutex_init(&m->lock, NULL);
     pthread_cond_init(&m->given, NULL);
     pthread_cond_init(&m->done, NULL);
-    sigset_t all, before; /* the application's signals are not for this thread; the runtime's own must come through */
-    sigfillset(&all);
-    for (int s = SIGRTMIN; s <= SIGRTMAX; s++)
-        sigdelset(&all, s);
-    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT};
-    for (size_t i = 0; i < RJ_COUNT(faults); i++)
-        sigdelset(&all, faults[i]);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(&m->thread, NULL, serve, m);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (failed) {
+    if (!eng_thread_start(&m->thread, "rejit-managed", true, serve, m, e)) {
         free(m);
-        return err_set(e, ERR_SYSTEM, -1, "the helpers' thread cannot be made: %s", strerror(failed));
+        return false;
     }
-    pthread_setname_np(m->thread, "rejit-managed");
     g->managed = m;
     return true;
 }

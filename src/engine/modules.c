@@ -285,11 +285,13 @@ static void forget_module(eng *g, const eng_module *m)
 
 static void unload(eng *g, clr_module_id id)
 {
+    pthread_mutex_lock(&g->reading);
     pthread_mutex_lock(&g->ledger);
     eng_module *m = map_remove(&g->module_of, id);
     if (m) forget_module(g, m);
     pthread_mutex_unlock(&g->ledger);
     if (m) module_free(m);
+    pthread_mutex_unlock(&g->reading);
 }
 
 void eng_assembly_unloading(eng *g, clr_assembly_id id)

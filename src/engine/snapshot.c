@@ -122,7 +122,9 @@ void eng_jit_started(eng *g, clr_function_id f)
     if (!m) return;
     uint32_t rid = CIL_RID(token);
     eng_transaction_lock(g);
+    pthread_mutex_lock(&g->reading);
     bool there = eng_snapshot(g, m, rid) && rid <= m->image.rows[CIL_METHOD_DEF];
+    pthread_mutex_unlock(&g->reading);
     for (eng_client *c = there ? g->clients : NULL; c; c = c->next)
         for (eng_wish *w = c->wishes; w; w = w->next)
             if (!has_layer_of(map_get(&g->methods, eng_key(m, token)), w) && is_wanted(w, m, rid))

@@ -391,7 +391,7 @@ static void answer_entry(eng *g, const probe_step *s, clr_class_id type, uint32_
 }
 
 /* In the type itself or a base of it. */
-static void answer(void *owner, const probe_step *s, uint64_t type, uint32_t *offset, uint32_t *other)
+void eng_answer(void *owner, const probe_step *s, uint64_t type, uint32_t *offset, uint32_t *other)
 {
     eng *g = owner;
     type_info t;
@@ -414,14 +414,6 @@ static void answer(void *owner, const probe_step *s, uint64_t type, uint32_t *of
     id = owner_of(g, s, id, &t, &field, &second);
     if (!id) return;
     if (!field_offset(g, id, field, offset) || (second && !field_offset(g, id, second, other))) *offset = *other = 0;
-}
-
-void eng_answer(eng *g)
-{
-    if (!probe_asks_wait()) return;
-    pthread_mutex_lock(&g->transaction);
-    probe_asks_answer(answer, g);
-    pthread_mutex_unlock(&g->transaction);
 }
 
 static void put_field(eng *g, const type_info *t, bool value_type, clr_field_offset at, buf_t *reply)

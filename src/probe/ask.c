@@ -1,6 +1,6 @@
 /*
- * Questions to the agent's thread: where does this type have that field? A thread asks once for each new type and waits
- * for a bounded time, as its call cannot be decided without the answer; what comes later serves the next call.
+ * Questions to a thread of the agent: where does this type have that field? A thread asks once for each new type and
+ * waits for a bounded time, as its call cannot be decided without the answer; what comes later serves the next call.
  *
  *      FREE -> HELD -> ASKED -> ANSWERING -> ANSWERED -> FREE
  *              thread           agent                    thread
@@ -24,11 +24,19 @@ typedef struct ask {
 } ask;
 
 static ask asks[ASKS];
-static _Atomic int wake_fd = -1;
+static _Atomic bool is_open;
+static _Atomic uint32_t news; /* changes with each question, and with is_open */
 
-void probe_asks_wake(int eventfd)
+static void tell(void)
 {
-    atomic_store(&wake_fd, eventfd);
+    atomic_fetch_add(&news, 1);
+    syscall(SYS_futex, &news, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+void probe_asks_open(bool open)
+{
+    atomic_store(&is_open, open);
+    tell();
 }
 
 static uint64_t now_ns(void)
@@ -63,23 +71,32 @@ static void wait_for(ask *a)
 
 bool probe_ask(probe_step *s, uint64_t type)
 {
-    const int fd = atomic_load(&wake_fd);
-    ask *a = fd >= 0 ? hold() : NULL;
+    ask *a = atomic_load(&is_open) ? hold() : NULL;
     if (!a) return false;
     a->step = s;
     a->type = type;
     atomic_store(&a->state, ASKED);
-    syscall(SYS_write, fd, &(uint64_t){1}, 8); /* where it is full the agent is awake */
+    tell();
     wait_for(a);
     return true;
 }
 
-bool probe_asks_wait(void)
+static bool is_asked(void)
 {
     bool any = false;
     for (unsigned i = 0; i < ASKS; i++)
         any |= atomic_load(&asks[i].state) == ASKED;
     return any;
+}
+
+bool probe_asks_wait(void)
+{
+    for (;;) {
+        const uint32_t seen = atomic_load(&news);
+        if (!atomic_load(&is_open)) return false;
+        if (is_asked()) return true;
+        syscall(SYS_futex, &news, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
+    }
 }
 
 void probe_asks_answer(probe_answer *answer, void *owner)
@@ -102,6 +119,12 @@ void probe_asks_answer(probe_answer *answer, void *owner)
 #define FRESH 32u
 
 static _Atomic uint64_t told[TOLD], fresh[FRESH];
+static _Atomic int wake_fd = -1;
+
+void probe_types_wake(int eventfd)
+{
+    atomic_store(&wake_fd, eventfd);
+}
 
 void probe_tell_type(uint64_t type)
 {

@@ -170,7 +170,7 @@ bool probe_texts_undecided(const probe *p, const wire_event *tok);
 typedef enum probe_verdict { PROBE_HOLDS, PROBE_FAILS, PROBE_UNDECIDED } probe_verdict;
 probe_verdict probe_decide(const probe_thread *t, const probe *p, wire_event *tok); /* t: NULL: no block */
 void probe_reject(probe_thread *t, probe_frame *f, probe_verdict v); /* f: on top of the thread's stack */
-void probe_step_learn(probe_step *s, uint64_t type, uint32_t offset, uint32_t other); /* the agent's thread */
+void probe_step_learn(probe_step *s, uint64_t type, uint32_t offset, uint32_t other); /* the thread that answers */
 /* True: an answer may have come. */
 bool probe_ask(probe_step *s, uint64_t type);
 /* Appends a picture of the object to the frame and points the slot at it. Inside of probe_in. */

@@ -345,19 +345,21 @@ uint32_t probe_async_forget(const probe_sink *s);
 /* How many calls are pending, and how many bytes have been touched for them. */
 uint32_t probe_async_pending(uint64_t *bytes);
 /*
- * Where the fields of a step are in objects of a type is asked of the agent's thread, at the first such object:
- * `eventfd` is written to, and probe_asks_answer is to be called soon; the application's thread waits for up to 200 ms.
- * answer leaves the offsets 0 where the type has no such fields.
+ * Where the fields of a step are in objects of a type is asked of a thread of the agent, at the first such object, from
+ * probe_asks_open(true) on. The application's thread waits for up to 200 ms, in cooperative mode: whoever answers must
+ * wait for nothing that may wait until it is suspended. One thread waits for questions (false: there will be none, they
+ * have been closed) and answers them; answer leaves the offsets 0 where the type has no such fields.
  */
 typedef void probe_answer(void *owner, const probe_step *step, uint64_t type, uint32_t *offset, uint32_t *other);
-void probe_asks_wake(int eventfd);
-bool probe_asks_wait(void); /* is any not answered? */
+void probe_asks_open(bool open);
+bool probe_asks_wait(void);
 void probe_asks_answer(probe_answer *answer, void *owner);
 /*
  * The types of exceptions that were seen, at most PROBE_TYPES_MOST: those since the last question, of which probes have
  * woken the agent, or all. A process that nobody catches an exception in has no time to be asked what its type is.
  */
 #define PROBE_TYPES_MOST 256u
+void probe_types_wake(int eventfd);
 unsigned probe_types_told(uint64_t *out, bool all);
 /* Evaluates `ops` over an event; exposed for tests. */
 bool probe_condition(const probe_op *ops, uint32_t count, const wire_event *event);

@@ -113,6 +113,21 @@ app call Work.Add 1 2
 ok 'the program goes on after that' equal "$answer" 'ok Work.Add 3'
 ok 'and nothing is left in it' equal "$(instrumented)" 0
 
+# ---- a call that asks where a field is, while another's requests suspend the runtime ----
+
+(while timeout 10 "$rejit" watch "$pid" 'Target.Values.*' --count 1 --duration 0.02 >/dev/null 2>&1; do :; done) &
+others=$!
+undecided=0
+for ((round = 0; round < 40; round++)); do
+    begin asks watch "$pid" Target.Members.Ship --if 'value.Urgency == value.Urgency && value.Urgency == Low' --json
+    app call Members.Ship 1 2 3 Low
+    kill -INT "${job[asks]}"
+    gather asks
+    tail -1 "$work/asks.out" | grep -q '"calls":[01],"dropped":0,' || undecided=$((undecided + 1))
+done
+kill "$others"
+ok 'nobody waits for an answer in vain' equal "$undecided" 0
+
 # ---- an agent that was there from the start; the journal ----
 
 { cat "$work"/rejit-*.log || journalctl --since -2min --no-pager; } >"$work/journal" 2>&1

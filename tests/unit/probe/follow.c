@@ -3,13 +3,10 @@
 #include "probe/hot.h"
 #include "wire/element.h"
 
-#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -21,9 +18,7 @@ typedef struct fixture {
     probe_step steps[3];
     probe_path path;
     probe_op op;
-    int fd;
     pthread_t agent;
-    _Atomic bool ends;
     _Atomic unsigned answers;
     uint64_t order, customer; /* types: an order has an int at 8 and a customer at 16, which has a name at 8 */
 } fixture;
@@ -40,27 +35,21 @@ static void answer(void *owner, const probe_step *s, uint64_t type, uint32_t *of
 
 static void *agent(void *owner)
 {
-    fixture *f = owner;
-    uint64_t n;
-    while (!f->ends) {
-        struct pollfd p = {.fd = f->fd, .events = POLLIN};
-        if (poll(&p, 1, -1) > 0 && read(f->fd, &n, sizeof n) > 0) probe_asks_answer(answer, f);
-    }
+    while (probe_asks_wait())
+        probe_asks_answer(answer, owner);
     return NULL;
 }
 
 static void begin_agent(fixture *f)
 {
-    probe_asks_wake(f->fd);
+    probe_asks_open(true);
     assert_int_equal(pthread_create(&f->agent, NULL, agent, f), 0);
 }
 
 static void end_agent(fixture *f)
 {
-    f->ends = true;
-    assert_int_equal(write(f->fd, &(uint64_t){1}, 8), 8);
+    probe_asks_open(false);
     pthread_join(f->agent, NULL);
-    probe_asks_wake(-1);
 }
 
 /* ---- a probe with one path ---- */
@@ -72,7 +61,6 @@ static int start(void **state)
     *state = f;
     if (!f || (!probe_pool && !probe_start(&e)) || !probe_sink_open(&f->sink, 8, false, &e)) return -1;
     probe_self()->top = NULL;
-    f->fd = eventfd(0, EFD_CLOEXEC);
     f->order = managed_type(MANAGED_CLASS, 16, &(managed_refs){16, 8}, 1);
     f->customer = managed_type(MANAGED_CLASS, 8, &(managed_refs){8, 8}, 1);
     f->op = (probe_op){.kind = PROBE_OP_COMPARE,
@@ -100,7 +88,6 @@ static int start(void **state)
 static int end(void **state)
 {
     fixture *f = *state;
-    close(f->fd);
     assert_true(probe_sink_detach(&f->sink));
     probe_sink_close(&f->sink);
     free(f);
@@ -457,12 +444,13 @@ static void without_an_answer_the_call_is_counted_as_dropped(void **state)
 {
     fixture *f = *state;
     assert_false(holds(f, order(f, 20, NULL))); /* no agent at all */
-    probe_asks_wake(f->fd);
+    probe_asks_open(true);
     assert_false(holds(f, order(f, 20, NULL))); /* one that is busy: the wait is bounded */
-    assert_false(probe_asks_wait());
     assert_int_equal(slot(f)->dropped, 2);
     assert_int_equal(slot(f)->entered, 0);
-    probe_asks_wake(-1);
+    probe_asks_answer(answer, f); /* nobody waits any more */
+    assert_int_equal(f->answers, 0);
+    probe_asks_open(false);
 }
 
 static void more_types_than_are_remembered_are_counted(void **state)
