@@ -22,7 +22,7 @@ _rejit_positionals() {
 }
 
 _rejit() {
-    local verbs="ps run attach find il asm watch stat top stack new trace throws before line list revert doctor help"
+    local verbs="ps run attach find il asm watch stat top stack new trace throws before line list revert doctor repl help"
     local shown="--no-args --return --this --throws --slow --depth --sync --reveal"
     local streams="--if --count --duration --budget --max-methods --json"
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} verb=${COMP_WORDS[1]:-} i
@@ -86,7 +86,7 @@ _rejit() {
                 mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$current")
             fi
             ;;
-        attach | find | il | asm | watch | stat | top | stack | trace | throws | before | line | list | revert | doctor)
+        attach | find | il | asm | watch | stat | top | stack | trace | throws | before | line | list | revert | doctor | repl)
             if (($(_rejit_positionals) == 0)); then
                 mapfile -t COMPREPLY < <(compgen -W "$(_rejit_processes "${COMP_WORDS[0]}")" -- "$current")
             fi

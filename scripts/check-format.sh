@@ -13,11 +13,7 @@ if [[ ${1:-} == --fix ]]; then
     exit
 fi
 
-check_one() {
-    clang-format "$1" | cmp -s - "$1" || { echo "$1"; return 1; }
-}
-export -f check_one
-if ! sources | xargs -0 -r -n 1 -P "$(nproc)" bash -c 'check_one "$0"'; then
+if ! sources | xargs -0 -r -n 20 -P "$(nproc)" clang-format --dry-run --Werror; then
     echo "These files are not as clang-format writes them: ./dev format" >&2
     exit 1
 fi

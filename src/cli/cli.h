@@ -28,6 +28,7 @@ typedef enum verb_id {
     VERB_LIST,
     VERB_REVERT,
     VERB_DOCTOR,
+    VERB_REPL,
     VERB_HELP,
     VERBS
 } verb_id;
@@ -59,6 +60,8 @@ extern const verb verbs[VERBS];
 int options_parse(verb_id id, int argc, char **argv, options *o);
 /* The usage text of a verb out of the table. */
 void options_usage(verb_id id, buf_t *b);
+/* The names of the verb's options, one after the other, from *at 0 on; NULL: that was the last. */
+const char *options_next(verb_id id, size_t *at);
 
 /* ---- budget.c ---- */
 void budget_default(rj_budget *b);
@@ -80,6 +83,8 @@ bool console_size(int fd, unsigned *columns, unsigned *rows);
 void console_say(const char *fmt, ...) RJ_PRINTF(1, 2);
 /* A passing line on a terminal's standard error; NULL takes it away. */
 void console_progress(const char *text);
+/* Is there something to read, or an end to be read, on standard input? */
+bool console_has_input(void);
 /* Asks on the terminal; false where there is none or the answer is not yes. */
 bool console_ask(const char *question);
 /* Says the error and answers the exit code for it. */
@@ -91,6 +96,7 @@ void interrupt_keep(void);           /* a second signal waits as well: a termina
 void interrupt_forward(int32_t pid); /* from now on signals go to that process, and end nothing here */
 void interrupt_default(void);        /* as the program to be executed expects them */
 int interrupt_signal(void);          /* the signal that came, 0: none */
+void interrupt_clear(void);          /* it has been dealt with */
 uint64_t clock_ms(void);             /* monotonic */
 
 /* ---- target.c ---- */
@@ -181,6 +187,7 @@ int verb_line(const options *o);
 int verb_list(const options *o);
 int verb_revert(const options *o);
 int verb_doctor(const options *o);
+int verb_repl(const options *o);
 int verb_help(const options *o);
 /* watch's own part, for run --watch */
 bool watch_call(stream *st, const rj_call *c);

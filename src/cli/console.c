@@ -92,6 +92,12 @@ void console_say(const char *fmt, ...)
     buf_free(&b);
 }
 
+bool console_has_input(void)
+{
+    struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
+    return poll(&p, 1, 0) > 0;
+}
+
 bool console_ask(const char *question)
 {
     if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) return false;

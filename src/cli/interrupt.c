@@ -68,6 +68,11 @@ int interrupt_signal(void)
     return came;
 }
 
+void interrupt_clear(void)
+{
+    came = 0;
+}
+
 uint64_t clock_ms(void)
 {
     return clock_ns(CLOCK_MONOTONIC) / 1000000;

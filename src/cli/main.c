@@ -30,6 +30,23 @@ static int unknown(const char *word)
     return EXIT_USAGE;
 }
 
+static int run_verb(verb_id id, int argc, char **argv)
+{
+    options o;
+    int code = options_parse(id, argc, argv, &o);
+    if (code < 0) code = o.help ? help_verb(verbs[id].name) : verbs[id].run(&o);
+    VEC_FREE(&o.watched);
+    VEC_FREE(&o.into);
+    return code;
+}
+
+/* rejit PID: a number, or the name of a process that is there. */
+static bool is_process(const char *word)
+{
+    int32_t pid;
+    return word[strspn(word, "0123456789")] == 0 || rj_resolve(word, &pid, NULL);
+}
+
 int main(int argc, char **argv)
 {
     interrupt_watch();
@@ -43,13 +60,7 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) return print_version();
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) return help_verb(NULL);
     for (int i = 0; i < VERBS; i++) {
-        if (strcmp(argv[1], verbs[i].name) != 0) continue;
-        options o;
-        int code = options_parse((verb_id)i, argc - 1, argv + 1, &o);
-        if (code < 0) code = o.help ? help_verb(verbs[i].name) : verbs[i].run(&o);
-        VEC_FREE(&o.watched);
-        VEC_FREE(&o.into);
-        return code;
+        if (strcmp(argv[1], verbs[i].name) == 0) return run_verb((verb_id)i, argc - 1, argv + 1);
     }
-    return unknown(argv[1]);
+    return argc == 2 && *argv[1] && is_process(argv[1]) ? run_verb(VERB_REPL, argc, argv) : unknown(argv[1]);
 }

@@ -129,6 +129,13 @@ void options_usage(verb_id id, buf_t *b)
     }
 }
 
+const char *options_next(verb_id id, size_t *at)
+{
+    while (*at < RJ_COUNT(table))
+        if (table[(*at)++].verbs & 1u << id) return table[*at - 1].name;
+    return NULL;
+}
+
 /* ---- numbers ---- */
 
 static bool whole(const char *text, uint64_t most, uint64_t *out)

@@ -28,5 +28,7 @@ const verb verbs[VERBS] = {
     [VERB_LIST] = {"list", "PID", "show what is instrumented now, and for whom", verb_list, 1, 1},
     [VERB_REVERT] = {"revert", "PID [PATTERN...]", "take instrumentation away", verb_revert, 1, SIZE_MAX},
     [VERB_DOCTOR] = {"doctor", "PID", "check everything that attaching needs", verb_doctor, 1, 1},
+    [VERB_REPL] = {"repl", "PID", "a prompt for all of these, with names completed; rejit PID for short", verb_repl, 1,
+                   1},
     [VERB_HELP] = {"help", "[VERB]", "explain the command or one of its verbs", verb_help, 0, 1},
 };

@@ -38,6 +38,7 @@ check 'no verb' 2 <<'EOF'
 !   list PID                         show what is instrumented now, and for whom
 !   revert PID [PATTERN...]          take instrumentation away
 !   doctor PID                       check everything that attaching needs
+!   repl PID                         a prompt for all of these, with names completed; rejit PID for short
 !   help [VERB]                      explain the command or one of its verbs
 !
 ! PID is a number or the name of one process. `rejit help VERB` says more.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every command that README.md and the manual pages show is run as it stands there, on the shop under load. What differs: the
-# process, how long it goes on, and the program that `rejit run` starts. `rejit top` gets a terminal, and q.
+# process, how long it goes on, and the program that `rejit run` starts. `rejit top` and `rejit repl` get a terminal, and q.
 # shellcheck source-path=SCRIPTDIR source=golden.sh
 . "$(dirname "$0")/golden.sh"
 
@@ -40,7 +40,7 @@ mapfile -t commands < <(documented | adapted)
 ok 'the documents show commands' test ${#commands[@]} -ge 25
 for command in "${commands[@]}"; do
     case $command in
-    'rejit top '*) echo q | timeout -k 5 60 script -qec "stty rows 24 cols 80; $command" /dev/null >"$work/out" 2>"$work/err" ;;
+    'rejit top '* | 'rejit repl '*) echo q | timeout -k 5 60 script -qec "stty rows 24 cols 80; $command" /dev/null >"$work/out" 2>"$work/err" ;;
     *) timeout -k 5 60 bash -c "$command" >"$work/out" 2>"$work/err" </dev/null ;;
     esac
     code=$?

@@ -3,55 +3,8 @@
 # call but those that are told here, so that what is counted is exact.
 # shellcheck source-path=SCRIPTDIR source=golden.sh
 . "$(dirname "$0")/golden.sh"
-command -v tmux >/dev/null || { echo "tmux is missing: ./dev deps" && exit 1; }
-unset TMUX TMUX_PANE
-export TMUX_TMPDIR=$work
-mux=(tmux -L none -f /dev/null)
-terminals=0
-trap '"${mux[@]}" kill-server 2>/dev/null; cleanup' EXIT
-seconds=10 # that a screen may take
-
-# open COLUMNSxROWS [VAR=VALUE...] ARG...: rejit top on a new terminal, which tells its exit code when it has ended, and whether
-# the terminal is set as before.
-open() {
-    local columns=${1%x*} rows=${1#*x} words
-    shift
-    local settings=()
-    while [[ ${1-} == [A-Z]*=* ]]; do
-        settings+=("$1")
-        shift
-    done
-    words=$(printf '%q ' env "${settings[@]}" "$rejit" top "$@")
-    "${mux[@]}" kill-server 2>/dev/null
-    mux=(tmux -L $((++terminals)) -f /dev/null) # the one before may still be about to end
-    "${mux[@]}" new-session -d -x "$columns" -y "$rows" \
-        "stty -g >$work/before; echo before; $words; code=\$?; stty -g | cmp - $work/before && echo exit=\$code; exec cat"
-}
-
-keys() { "${mux[@]}" send-keys -- "$@"; }
-text() { "${mux[@]}" send-keys -l -- "$1"; }
-screen() { "${mux[@]}" capture-pane -p "$@"; }
-
-# shows TITLE PATTERN [LINE]: the screen comes to have a line with it, or has it in that line; without it, what follows would
-# mean nothing.
-shows() {
-    local end=$((SECONDS + seconds)) line=${3:-1,\$}
-    checks=$((checks + 1))
-    until screen >"$work/screen" && sed -n "${line}p" "$work/screen" | grep -qE "$2"; do
-        ((SECONDS < end)) || { fail "$1: no '$2' on the screen" "$work/screen"; finish; }
-        sleep 0.02
-    done
-}
-
-# lacks TITLE PATTERN: it comes to have none.
-lacks() {
-    local end=$((SECONDS + seconds))
-    checks=$((checks + 1))
-    while screen >"$work/screen" && grep -qE "$2" "$work/screen"; do
-        ((SECONDS < end)) || { fail "$1: '$2' stays on the screen" "$work/screen"; finish; }
-        sleep 0.02
-    done
-}
+# shellcheck source=mux.sh
+. "$(dirname "$0")/mux.sh"
 
 # clients: how many sessions have methods of the program.
 clients() { "$rejit" list "$pid" --json | grep -c '"event":"client"'; }
@@ -69,7 +22,7 @@ start
 
 # ---- the list ----
 
-open 80x24 "$pid" Target.Work.Callee Target.Work.CallerOne Target.Flow.ThrowCoded Target.Values.String --interval 0.1 --budget off
+open 80x24 top "$pid" Target.Work.Callee Target.Work.CallerOne Target.Flow.ThrowCoded Target.Values.String --interval 0.1 --budget off
 shows 'the methods are there' '^4 methods, 0 refused, 0 dropped  by time$'
 app call Flow.ThrowCoded 7 x5
 app call Work.CallerOne x40
@@ -238,7 +191,7 @@ ok 'quit: nothing is left' nothing_left
 
 # ---- other ends ----
 
-open 80x24 "$pid" Target.Work.Add
+open 80x24 top "$pid" Target.Work.Add
 shows 'Ctrl-C: it is there' '^1 method, '
 keys Enter 4
 shows 'Ctrl-C: with a probe more' '^waits for the next call$'
@@ -246,7 +199,7 @@ keys C-c
 closed 'Ctrl-C' 0
 ok 'Ctrl-C: nothing is left' nothing_left
 
-open 80x24 NO_COLOR=1 "$pid" Target.Work.Add
+open 80x24 NO_COLOR=1 top "$pid" Target.Work.Add
 shows 'NO_COLOR: it is there' '^1 method, '
 app call Work.Add 1 2
 shows 'NO_COLOR: called' '[0-9][num]s .*Target.Work.Add$'
@@ -255,14 +208,14 @@ ok 'NO_COLOR: no colours' test -z "$(grep -oP '\x1b\[[0-9;]*3[0-7][0-9;]*m' "$wo
 keys q
 closed NO_COLOR 0
 
-open 80x24 "$pid" --max-methods 9000
+open 80x24 top "$pid" --max-methods 9000
 shows 'no pattern: the own methods of the program' '^[1-9][0-9]+ methods, [1-9][0-9]* refused'
 keys '!'
 shows 'what was refused, and why' '^Target\.[^ ]*: [^ ]' 4
 keys Escape
 keys q
 closed 'no pattern' 0
-open 80x24 "$pid" --max-methods 5
+open 80x24 top "$pid" --max-methods 5
 shows 'no pattern, and too many methods: asks for one' '^pattern to add:'
 shows 'no pattern, and too many methods: says so' '^[0-9]+ methods match, more than the 5 ' 23
 text Target.Work.Add
@@ -271,12 +224,12 @@ shows 'no pattern: one is given' '^1 method, '
 keys q
 closed 'a pattern that was given later' 0
 
-open 80x24 LC_ALL=C "$pid" Target.Work.Add
+open 80x24 LC_ALL=C top "$pid" Target.Work.Add
 shows 'another locale: UTF-8 all the same' 'TIME%▾  METHOD$'
 keys q
 closed 'another locale' 0
 
-open 80x24 "$pid" Target.Work.Callee --interval 0.5 --budget 0.1%
+open 80x24 top "$pid" Target.Work.Callee --interval 0.5 --budget 0.1%
 shows 'a budget: it is there' '^1 method, 0 refused, 0 dropped  by time$'
 app loop Work.CallerOne 1
 shows 'a budget is reached: which part was measured' '^1 method, 0 refused, 0 dropped, measured [0-9]+ %  by time$'
@@ -286,7 +239,7 @@ keys q
 closed 'a budget' 0
 
 begin other watch "$pid" Target.Work.Length
-open 80x24 "$pid" Target.Work.Add
+open 80x24 top "$pid" Target.Work.Add
 shows 'beside another command' '^1 method, '
 "$rejit" revert "$pid" --all --yes >"$work/reverted"
 shows 'somebody takes all away, and it is told' '^1 method was taken away: reverted by rejit revert'
@@ -298,17 +251,17 @@ gather other
 check 'no terminal' 2 top "$pid" Target.Work.Add <<'END'
 ! rejit: top needs a terminal; `rejit stat` prints the same figures anywhere
 END
-open 80x24 TERM=nonesuch "$pid" Target.Work.Add
+open 80x24 TERM=nonesuch top "$pid" Target.Work.Add
 shows 'an unknown terminal' '^rejit: the terminal that TERM names is not known on this machine: `rejit stat` p'
 shows 'an unknown terminal: exit code' '^exit=2$'
-open 80x24 TERM=dumb "$pid" Target.Work.Add
+open 80x24 TERM=dumb top "$pid" Target.Work.Add
 shows 'a terminal without a cursor' '^rejit: the terminal that TERM names cannot move its cursor: `rejit stat` '
 shows 'a terminal without a cursor: exit code' '^exit=2$'
-open 80x24 "$pid" Target.Nope
+open 80x24 top "$pid" Target.Nope
 shows 'nothing matches' '^rejit: no method matches Target.Nope'
 shows 'nothing matches: exit code' '^exit=4$'
 
-open 80x24 "$pid" Target.Work.Add
+open 80x24 top "$pid" Target.Work.Add
 shows 'the end of the program: it is there' '^1 method, '
 stop
 closed 'the end of the program' 6
