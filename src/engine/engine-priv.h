@@ -203,7 +203,6 @@ struct eng {
     pthread_mutex_t opening; /* modules are opened by whoever needs one first; held over nothing else */
     pthread_mutex_t reading; /* by whoever reads modules without the transaction lock (answers.c), and whoever takes
                                 away what is read. Before `opening` and the ledger lock */
-    bool answers;            /* transaction lock: the thread that answers probes is there */
     eng_client *clients;
     uint64_t batch;       /* ledger lock */
     VEC(eng_range) files; /* transaction lock: executable memory that comes from files, by address */
@@ -238,6 +237,7 @@ struct eng {
     map_t early_hosts;                 /* ledger lock: FunctionID of a host -> eng_early */
     struct clr_handles *handles;       /* transaction lock, like all up to here */
     clr_class_id resolver_class, method_class;
+    bool answers; /* the thread that answers probes is there */
     bool early_tried, early_refused;
     char early_why[256]; /* refused */
     uint32_t stubs_used;
