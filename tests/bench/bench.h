@@ -50,6 +50,23 @@ spread spread_of(const samples *s);
 /* One by one, a - b. */
 samples difference(const samples *a, const samples *b);
 
+/* ---- quiet.c: samples of code that runs on the calling thread's CPU, apart by whether that was ours alone ---- */
+
+typedef struct quiet_samples {
+    samples alone, disturbed;
+    size_t taken;
+    double until;
+    uint64_t before;
+} quiet_samples;
+
+/* Are more samples needed for so many that were alone? Not for longer than that. */
+bool quiet_wants(quiet_samples *q, unsigned wanted, double seconds);
+void quiet_begin(quiet_samples *q);
+/* The sample that was taken since quiet_begin. Was the CPU ours alone meanwhile? */
+bool quiet_end(quiet_samples *q, double v);
+/* Of those that were alone; of the others where none was. */
+double quiet_median(const quiet_samples *q);
+
 typedef struct figure {
     const char *key, *what;
     const char *unit;

@@ -3,10 +3,12 @@
  * somewhere else in each, and measures every variant once, so that the sides alternate. What is compared is the tier-1
  * code of either side.
  *
- * Calls that write events come in bursts that fit into a ring, which is read in between: no reader keeps up with the
- * fastest calls, and an event that is dropped costs less than one that is written. A burst finds colder caches than a
- * long loop, so it is compared with a burst of the bare method.
+ * What counts are samples during which the CPU was ours alone (quiet.c). Calls that write events come in bursts that
+ * fit into a ring, which is read in between: no reader keeps up with the fastest calls, and an event that is dropped
+ * costs less than one that is written. A burst finds colder caches than a long loop, so it is compared with a burst of
+ * the bare method.
  */
+#include "alone.h"
 #include "bench.h"
 
 #include <inttypes.h>
@@ -16,9 +18,10 @@
 #include <x86intrin.h>
 
 #define CYCLES     5u
-#define ROUNDS     7u /* long ones, in a cycle; their median is the cycle's sample */
-#define LONG_CALLS 200000u
-#define BURSTS     101u /* in a cycle; their median is the cycle's sample */
+#define ROUNDS     7u /* long ones, in a cycle, alone; their median is the cycle's sample */
+#define LONG_CALLS 40000u
+#define BURSTS     31u /* the same */
+#define PATIENCE   6.0 /* seconds in which so many must have come */
 #define RING_BYTES 240000u
 
 /* A loop of the program Bench as it is. */
@@ -38,11 +41,12 @@ typedef struct probed {
     const char *condition;
     const char *root; /* trace: of the trees; NULL: the body itself is what is asked for */
     const char *into;
-    bool closed;      /* measured with closed gates */
-    bool same;        /* the session of the line before goes on */
-    bool far;         /* what is written is read on another CPU */
-    uint32_t bytes;   /* that an event takes at most */
-    samples ns, read; /* read: CPU time of the client, an event */
+    bool closed;       /* measured with closed gates */
+    bool same;         /* the session of the line before goes on */
+    bool far;          /* what is written is read on another CPU */
+    uint32_t bytes;    /* that an event takes at most */
+    samples ns, read;  /* read: CPU time of the client, an event */
+    samples disturbed; /* what bursts took while the CPU was not ours alone */
 } probed;
 
 enum {
@@ -66,6 +70,9 @@ typedef struct table {
     app app;
     rj_session *control; /* instruments nothing, asks for counts */
     unsigned bursts;
+    double patience;
+    size_t alone, taken; /* samples */
+    uint64_t rounds;     /* that the last long loop took */
     samples rdtsc;
     plain plain[PLAIN_COUNT];
     probed probed[PROBED_COUNT];
@@ -158,12 +165,21 @@ static double calls_take(table *t, const char *loop, uint32_t calls)
     return ns;
 }
 
+static double settle(table *t, const quiet_samples *q)
+{
+    t->alone += q->alone.n;
+    t->taken += q->taken;
+    return quiet_median(q);
+}
+
 static double median_of(table *t, const char *loop, uint32_t calls, unsigned times)
 {
-    samples s = {0};
-    for (unsigned i = 0; i < times; i++)
-        sample(&s, calls_take(t, loop, calls));
-    return spread_of(&s).median;
+    quiet_samples q = {.before = 0};
+    for (t->rounds = 0; quiet_wants(&q, times, t->patience); t->rounds++) {
+        quiet_begin(&q);
+        quiet_end(&q, calls_take(t, loop, calls));
+    }
+    return settle(t, &q);
 }
 
 /* A long loop: nothing is written. */
@@ -221,7 +237,12 @@ static void measure_plain(table *t)
         sample(&t->plain[i].ns, steady(t, t->plain[i].loop));
     for (size_t i = 0; i <= TEXT; i++)
         sample(&t->plain[i].burst, median_of(t, t->plain[i].loop, BURST_CALLS, t->bursts));
-    sample(&t->rdtsc, rdtsc_pair(LONG_CALLS));
+    quiet_samples q = {.before = 0};
+    while (quiet_wants(&q, ROUNDS, t->patience)) {
+        quiet_begin(&q);
+        quiet_end(&q, rdtsc_pair(BURST_CALLS));
+    }
+    sample(&t->rdtsc, settle(t, &q));
 }
 
 typedef struct counts {
@@ -282,19 +303,25 @@ static bool writes_events(const probed *p)
 /* Bursts, each read before the next. */
 static uint64_t measure_bursts(table *t, probed *p, rj_session *s)
 {
-    uint32_t calls = RING_BYTES / p->bytes;
-    samples ns = {0}, read = {0};
-    pin(p->far ? LAST_CPU : FIRST_CPU);
-    for (unsigned i = 0; i < t->bursts; i++) {
-        sample(&ns, calls_take(t, t->plain[p->body].loop, calls));
-        double began = own_cpu_ns();
-        uint64_t seen = empty_rings(s);
+    const uint32_t calls = RING_BYTES / p->bytes;
+    quiet_samples ns = {.before = 0};
+    samples read = {0};
+    uint64_t bursts = 0;
+    for (; quiet_wants(&ns, t->bursts, t->patience); bursts++) {
+        quiet_begin(&ns);
+        const double took = calls_take(t, t->plain[p->body].loop, calls);
+        quiet_end(&ns, took);
+        if (p->far) pin(LAST_CPU);
+        const double began = own_cpu_ns();
+        const uint64_t seen = empty_rings(s);
         if (seen != calls) die("%s: %u calls, %" PRIu64 " events", p->what, calls, seen);
-        sample(&read, (own_cpu_ns() - began) / (double)seen);
+        if (read.n < SAMPLES_MOST) sample(&read, (own_cpu_ns() - began) / (double)seen);
+        if (p->far) pin(FIRST_CPU);
     }
-    sample(&p->ns, spread_of(&ns).median);
+    sample(&p->ns, settle(t, &ns));
+    if (ns.disturbed.n) sample(&p->disturbed, spread_of(&ns.disturbed).median);
     sample(&p->read, spread_of(&read).median);
-    return (uint64_t)calls * t->bursts;
+    return calls * bursts;
 }
 
 /* One sample of a probe. Every call must have been recorded, or the sample is worth nothing. */
@@ -306,8 +333,8 @@ static void measure_open(table *t, probed *p, rj_session *s)
         expected = measure_bursts(t, p, s);
     } else {
         sample(&p->ns, steady(t, t->plain[p->body].loop));
-        if (p->verb == RJ_STAT) expected = (uint64_t)LONG_CALLS * ROUNDS;
-        if (p->verb == RJ_TRACE && !p->into) expected = ROUNDS; /* trees: a loop is one */
+        if (p->verb == RJ_STAT) expected = LONG_CALLS * t->rounds;
+        if (p->verb == RJ_TRACE && !p->into) expected = t->rounds; /* trees: a loop is one */
     }
     after = count(t, p, s);
     if (after.seen - before.seen != expected || after.dropped != before.dropped)
@@ -411,6 +438,14 @@ static void print_targets(const table *t)
                &t->probed[CLOSED_INTS].ns, 2);
     print_over("over-trace", "trace, a call below the root, over bare", &t->probed[TRACE].ns, bare, 40);
     print_over("over-rdtsc", "enter and leave, over bare and two rdtsc", &over, &t->rdtsc, 5);
+    if (t->probed[WATCH].disturbed.n)
+        print_figure(&(figure){.key = "watch-disturbed",
+                               .what = "watch, no arguments, while the core has another guest",
+                               .unit = "ns",
+                               .of = &t->probed[WATCH].disturbed});
+    samples alone = {0};
+    sample(&alone, 100 * (double)t->alone / (double)t->taken);
+    print_figure(&(figure){.key = "alone", .what = "samples during which it had none", .unit = "%", .of = &alone});
     print_figure(&(figure){.key = "events",
                            .what = "events a second from one core into the ring",
                            .unit = "million",
@@ -431,8 +466,10 @@ void bench_calls(const bench_options *o)
     table *t = malloc(sizeof *t);
     if (!t) die("out of memory");
     *t = EMPTY;
-    t->bursts = o->quick ? 21 : BURSTS;
+    t->bursts = o->quick ? ROUNDS : BURSTS;
+    t->patience = o->quick ? 0.25 : PATIENCE;
     pin(FIRST_CPU); /* events are read where they were written: what crossing over costs is a figure of its own */
+    alone_calibrate();
     for (unsigned i = 0; i < (o->quick ? 1 : CYCLES); i++)
         cycle(t, o);
     for (int i = 0; i < AFTER; i++)

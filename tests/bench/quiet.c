@@ -1,0 +1,35 @@
+/* Samples apart by whether the core was ours alone (alone.h). */
+#include "bench.h"
+
+#include "alone.h"
+
+#define KEPT 500u /* disturbed samples */
+
+bool quiet_wants(quiet_samples *q, unsigned wanted, double seconds)
+{
+    if (!q->until) q->until = now_ns() + seconds * 1e9;
+    const bool none_yet = !q->alone.n && !q->disturbed.n;
+    return q->alone.n < wanted && (none_yet || now_ns() < q->until);
+}
+
+void quiet_begin(quiet_samples *q)
+{
+    q->before = alone_reference();
+}
+
+bool quiet_end(quiet_samples *q, double v)
+{
+    const bool alone = alone_between(q->before, alone_reference());
+    if (alone)
+        sample(&q->alone, v);
+    else if (q->disturbed.n < KEPT)
+        sample(&q->disturbed, v);
+    q->taken++;
+    return alone;
+}
+
+/* A few samples that were alone are worth more than many that were not; one may be an accident. */
+double quiet_median(const quiet_samples *q)
+{
+    return spread_of(q->alone.n >= 3 || !q->disturbed.n ? &q->alone : &q->disturbed).median;
+}
