@@ -379,12 +379,13 @@ static void weave_image(const cil_image *im)
     arena_free(&m.a);
 }
 
-/* What all batches took, less what those took less that had the core to themselves. */
+/* What all batches took, less what those took less that had the core to themselves; where none had, what all took. */
 static void say_alone(double bodies)
 {
-    if (!alone.asked || !alone.first) return;
-    printf("%.2f us a method with the core to ourselves (%u of %u batches)\n",
-           (double)counts.ns / bodies / 1e3 * (double)alone.again / (double)alone.first, alone.had_it, alone.batches);
+    const double less = alone.first ? (double)alone.again / (double)alone.first : 1;
+    if (!alone.asked) return;
+    printf("%.2f us a method with the core to ourselves (%u of %u batches)\n", (double)counts.ns / bodies / 1e3 * less,
+           alone.had_it, alone.batches);
 }
 
 int main(int argc, char **argv)

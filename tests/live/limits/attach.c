@@ -23,7 +23,6 @@ static void load(app *a)
     app_ok(a, "loop Work.SpinAdd 1");
     app_ok(a, "loop Work.SpinList 1");
     app_ok(a, "loop Generics.Functions.Identity 1 string");
-    app_ok(a, "settle");
 }
 
 static void test_doctor(const app *a, const char *fact)
@@ -219,6 +218,7 @@ static void every_verb(const way *w, const char *fact)
     start(&a, w);
     load(&a);
     for (int i = 0; i < 2; i++) {
+        app_ok(&a, "settle");
         test_doctor(&a, fact); /* the agent is not in yet the first time */
         test_ps(&a);
         test_find(&a);
