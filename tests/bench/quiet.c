@@ -7,7 +7,7 @@
 
 bool quiet_wants(quiet_samples *q, unsigned wanted, double seconds)
 {
-    if (!q->until) q->until = now_ns() + seconds * 1e9;
+    if (q->until <= 0) q->until = now_ns() + seconds * 1e9;
     const bool none_yet = !q->alone.n && !q->disturbed.n;
     return q->alone.n < wanted && (none_yet || now_ns() < q->until);
 }
