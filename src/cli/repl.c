@@ -22,15 +22,10 @@ typedef struct repl {
 
 /* ---- waiting for a line ---- */
 
-/* Until a key comes, or something is to be shown. */
 static bool wait_for_key(void *owner)
 {
     repl *r = owner;
-    while (!r->jobs.gone) {
-        if (repl_jobs_have_news(&r->jobs) || console_has_input()) return true;
-        if (!repl_jobs_wait(&r->jobs, STDIN_FILENO)) return false;
-    }
-    return false;
+    return !r->jobs.gone && repl_jobs_wait(&r->jobs, STDIN_FILENO) && !r->jobs.gone;
 }
 
 static bool has_news(void *owner)

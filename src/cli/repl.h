@@ -103,7 +103,7 @@ bool repl_takes_pid(const verb *v);
 typedef struct repl_edit repl_edit;
 typedef struct repl_host {
     void *owner;
-    /* Until a key comes (true), or the prompt is to end (false). */
+    /* Until a key, news or a signal comes. False: the line is to be given up. */
     bool (*wait)(void *owner);
     bool (*has_news)(void *owner);
     void (*show)(void *owner); /* prints news above the line */

@@ -32,13 +32,57 @@ static char *prompt_of(EditLine *line)
 
 /* ---- keys ---- */
 
+static void wipe(void)
+{
+    fputs("\r\033[J", stdout);
+    fflush(stdout);
+}
+
+static void draw_again(repl_edit *e)
+{
+    wipe();
+    el_set(e->line, EL_REFRESH);
+}
+
 /* What has come meanwhile is printed in the place of the line, which is drawn again below it. */
 static void show_news(repl_edit *e)
 {
-    fputs("\r\033[K", stdout);
-    fflush(stdout);
+    wipe();
     e->host.show(e->host.owner);
     el_set(e->line, EL_REFRESH);
+}
+
+static volatile sig_atomic_t continued, resized;
+
+static void note(int number)
+{
+    if (number == SIGCONT)
+        continued = 1;
+    else
+        resized = 1;
+}
+
+/* The shell has had the terminal, or it has another size: the line is drawn again. */
+static void take_signals(repl_edit *e)
+{
+    if (!continued && !resized) return;
+    for (int on = 0; continued && on < 2; on++)
+        el_set(e->line, EL_PREP_TERM, on); /* libedit believes the terminal to be as it left it */
+    if (resized) el_resize(e->line);
+    continued = resized = 0;
+    draw_again(e);
+}
+
+/* Until there is one. False: the line is to be given up. */
+static bool wait_for_byte(repl_edit *e)
+{
+    for (;;) {
+        take_signals(e);
+        while (e->host.has_news(e->host.owner))
+            show_news(e);
+        if (console_has_input()) return true;
+        if (!e->host.wait(e->host.owner)) return false;
+    }
 }
 
 /* A character, from as many bytes as it has. */
@@ -48,13 +92,10 @@ static int get_character(EditLine *line, wchar_t *c)
     mbstate_t state = {0};
     el_get(line, EL_CLIENTDATA, &e);
     for (;;) {
-        while (e->host.has_news(e->host.owner))
-            show_news(e);
-        if (!e->host.wait(e->host.owner)) {
+        if (!wait_for_byte(e)) {
             errno = EINTR;
             return -1;
         }
-        if (e->host.has_news(e->host.owner)) continue;
         char byte;
         ssize_t n = read(STDIN_FILENO, &byte, 1);
         if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
@@ -198,6 +239,9 @@ repl_edit *repl_edit_open(const char *prompt, const repl_host *host)
     el_set(e->line, EL_BIND, "^R", "em-inc-search-prev", NULL);
     el_source(e->line, NULL); /* ~/.editrc */
     el_set(e->line, EL_GETCFN, get_character);
+    const struct sigaction a = {.sa_handler = note};
+    sigaction(SIGCONT, &a, NULL);
+    sigaction(SIGWINCH, &a, NULL);
     return e;
 }
 

@@ -125,10 +125,36 @@ shows 'history' '> jobs$'
 keys C-u C-d
 shows 'the end' '^exit=0$'
 ok 'the history is nobody else'\''s' equal "$(stat -c %a "$work/state/rejit/history")" 600
+
+# Under a shell with job control.
+"${mux[@]}" kill-server
+mux=(tmux -L shell -f /dev/null)
+"${mux[@]}" new-session -d -x 100 -y 30 'HISTFILE= PS1="$ " exec bash --norc -i'
+text "$rejit $pid"
+keys Enter
+shows 'the prompt in a shell' "^Target $pid>\$"
+text 'find Target.Work.Sl'
+shows 'a line' '> find Target.Work.Sl$'
+keys C-z
+shows 'Ctrl-Z: the prompt stands still' 'Stopped'
+text 'fg'
+keys Enter
+shows 'and goes on' "^Target $pid> find Target.Work.Sl\$"
+"${mux[@]}" resize-window -x 85 -y 30
+text 'ee'
+shows 'with the line that was begun, on a terminal of another size' "^Target $pid> find Target.Work.Slee\$"
+text 'p'
+keys Enter
+shows 'which can be ended' 'Target.Work.Sleep\(int\)$'
+ok 'nothing was echoed twice' test "$(grep -c '^eep' "$work/screen")" = 0
+text 'exit'
+keys Enter
+shows 'the shell again' '^\$ *$'
+
 open 100x30 repl "$pid"
 shows 'the prompt again' "^Target $pid>\$"
 keys Up
-shows 'history of the time before' '> kill$'
+shows 'history of the time before' '> exit$'
 keys C-u
 text 'watch Target.Work.Add &'
 keys Enter
