@@ -23,13 +23,16 @@ static sigset_t waiting; /* the signals that are let in while something is waite
 
 void repl_jobs_init(repl_jobs *j, rj_session *s, bool control)
 {
-    sigset_t child;
+    static const int awaited[] = {SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGCONT, SIGWINCH};
+    sigset_t held;
     struct sigaction a = {.sa_handler = child_ended}, ignore = {.sa_handler = SIG_IGN};
     *j = (repl_jobs){.control = control, .s = s};
-    sigemptyset(&child);
-    sigaddset(&child, SIGCHLD);
+    /* They are let in while something is waited for: none comes unseen just before that. A script is read outside. */
+    sigemptyset(&held);
+    for (size_t i = 0; i < (control ? RJ_COUNT(awaited) : 1); i++)
+        sigaddset(&held, awaited[i]);
     sigaction(SIGCHLD, &a, NULL);
-    pthread_sigmask(SIG_BLOCK, &child, &waiting);
+    pthread_sigmask(SIG_BLOCK, &held, &waiting);
     if (control) sigaction(SIGTTOU, &ignore, NULL); /* the terminal is taken back from behind */
 }
 
