@@ -4,7 +4,7 @@
 # shellcheck disable=SC2154,SC2120 # work and rejit are golden.sh's; arguments are passed by some cases
 command -v tmux >/dev/null || { echo "tmux is missing: ./dev deps" && exit 1; }
 unset TMUX TMUX_PANE
-export TMUX_TMPDIR=$work
+export TMUX_TMPDIR=$work SHELL=$BASH # which runs what a session is given
 mux=(tmux -L none -f /dev/null)
 terminals=0
 trap '"${mux[@]}" kill-server 2>/dev/null; cleanup' EXIT

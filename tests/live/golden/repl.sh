@@ -129,7 +129,7 @@ ok 'the history is nobody else'\''s' equal "$(stat -c %a "$work/state/rejit/hist
 # Under a shell with job control.
 "${mux[@]}" kill-server
 mux=(tmux -L shell -f /dev/null)
-"${mux[@]}" new-session -d -x 100 -y 30 'HISTFILE= PS1="$ " exec bash --norc -i'
+"${mux[@]}" new-session -d -x 100 -y 30 'exec env HISTFILE= PS1="$ " bash --norc -i'
 text "$rejit $pid"
 keys Enter
 shows 'the prompt in a shell' "^Target $pid>\$"
