@@ -163,7 +163,7 @@ END
   by `librejit` on the same CPU, and every call must be there; *read on another CPU* adds what moving the cache lines costs.
 - A virtual machine's core may have another guest at the same time, which takes half of what code with much to do at once gets
   done, and nothing of what waits for its own results, such as two `rdtsc` in a row. It comes and goes within milliseconds. Before and
-  behind each sample of the calls a loop of known work is timed (`tests/bench/quiet.c`); what counts is the median of samples
+  behind each sample of the calls a loop of known work is timed (`tests/bench/alone.h`); what counts is the median of samples
   beside which that took no longer than 1.15 times its best. How many those were, and what a recorded call took in the others, is in the table.
 - Attach: a process that has run one command and sits idle; from `rj_attach` to the call in the handler, the call
   itself included.

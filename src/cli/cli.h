@@ -53,6 +53,7 @@ typedef struct verb {
     size_t least_args, most_args; /* SIZE_MAX: any number */
 } verb;
 extern const verb verbs[VERBS];
+verb_id verb_named(const char *name); /* VERBS: there is none */
 
 /* ---- options.c ---- */
 
@@ -71,6 +72,8 @@ bool budget_parse(const char *text, rj_budget *b);
 /* ---- help.c ---- */
 int help_verb(const char *name);
 void help_overview(buf_t *b);
+/* "  name args    summary": a command of a list, what stands before the summary padded to the width. */
+void help_row(buf_t *b, int width, const char *name, const char *args, const char *summary);
 
 /* ---- console.c: what is written, and where ---- */
 

@@ -4,15 +4,19 @@
 
 #include <unistd.h>
 
+void help_row(buf_t *b, int width, const char *name, const char *args, const char *summary)
+{
+    buf_t left = {0};
+    buf_printf(&left, "%s %s", name, args);
+    buf_printf(b, "  %-*s %s\n", width, buf_cstr(&left), summary);
+    buf_free(&left);
+}
+
 void help_overview(buf_t *b)
 {
     buf_str(b, "rejit: look into a running .NET process\n\nusage: rejit VERB [OPTIONS] ...\n\n");
-    for (int i = 0; i < VERBS; i++) {
-        buf_t left = {0};
-        buf_printf(&left, "%s %s", verbs[i].name, verbs[i].args);
-        buf_printf(b, "  %-32s %s\n", buf_cstr(&left), verbs[i].summary);
-        buf_free(&left);
-    }
+    for (int i = 0; i < VERBS; i++)
+        help_row(b, 32, verbs[i].name, verbs[i].args, verbs[i].summary);
     buf_str(b, "\nPID is a number or the name of one process. `rejit help VERB` says more.\n");
 }
 
@@ -117,9 +121,9 @@ int help_verb(const char *name)
         put_page(&b, page->text, page->size);
         return print(&b);
     }
-    for (int i = 0; i < VERBS; i++) {
-        if (strcmp(verbs[i].name, name) != 0) continue;
-        options_usage((verb_id)i, &b);
+    const verb_id id = verb_named(name);
+    if (id < VERBS) {
+        options_usage(id, &b);
         return print(&b);
     }
     console_say("there is no verb %s (see `rejit help`)", name);

@@ -59,8 +59,7 @@ int main(int argc, char **argv)
     }
     if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) return print_version();
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) return help_verb(NULL);
-    for (int i = 0; i < VERBS; i++) {
-        if (strcmp(argv[1], verbs[i].name) == 0) return run_verb((verb_id)i, argc - 1, argv + 1);
-    }
+    const verb_id id = verb_named(argv[1]);
+    if (id < VERBS) return run_verb(id, argc - 1, argv + 1);
     return argc == 2 && *argv[1] && is_process(argv[1]) ? run_verb(VERB_REPL, argc, argv) : unknown(argv[1]);
 }

@@ -283,12 +283,12 @@ static int bad_option(verb_id id, const char *word)
     char name[64];
     snprintf(name, sizeof name, "%s", word + strspn(word, "-"));
     name[strcspn(name, "=")] = 0;
-    for (size_t i = 0; i < RJ_COUNT(table); i++) {
-        if (!(table[i].verbs & 1u << id)) continue;
-        unsigned d = text_distance(name, table[i].name, best);
+    size_t at = 0;
+    for (const char *option; (option = options_next(id, &at));) {
+        unsigned d = text_distance(name, option, best);
         if (d < best) {
             best = d;
-            nearest = table[i].name;
+            nearest = option;
         }
     }
     if (nearest && word[1] == '-')

@@ -8,8 +8,7 @@
 
 typedef struct repl {
     rj_session *s;
-    int32_t pid;
-    char pid_text[16];
+    char pid[16];      /* in figures */
     const char *typed; /* the process, as it was named */
     repl_names names;
     repl_jobs jobs;
@@ -74,13 +73,7 @@ static void list_jobs(const repl *r)
     buf_free(&b);
 }
 
-static void put_row(buf_t *b, const char *name, const char *args, const char *summary)
-{
-    buf_t left = {0};
-    buf_printf(&left, "%s %s", name, args);
-    buf_printf(b, "  %-28s %s\n", buf_cstr(&left), summary);
-    buf_free(&left);
-}
+#define WIDTH 28 /* of commands and their arguments in the overview */
 
 static void overview(void)
 {
@@ -88,22 +81,17 @@ static void overview(void)
     buf_str(&b, "Commands for this process; with & at the end they run behind the prompt:\n\n");
     for (int i = 0; i < VERBS; i++)
         if (repl_takes_pid(&verbs[i]) && i != VERB_REPL)
-            put_row(&b, verbs[i].name, verbs[i].args + 3 + strspn(verbs[i].args + 3, " "), verbs[i].summary);
+            help_row(&b, WIDTH, verbs[i].name, verbs[i].args + 3 + strspn(verbs[i].args + 3, " "), verbs[i].summary);
     buf_str(&b, "\nand\n\n");
-    put_row(&b, "ps", "", verbs[VERB_PS].summary);
-    put_row(&b, "help", "[VERB]", verbs[VERB_HELP].summary);
+    help_row(&b, WIDTH, "ps", "", verbs[VERB_PS].summary);
+    help_row(&b, WIDTH, "help", "[VERB]", verbs[VERB_HELP].summary);
     for (const repl_builtin *x = repl_builtins; x->name; x++)
-        put_row(&b, x->name, x->args, x->summary);
+        help_row(&b, WIDTH, x->name, x->args, x->summary);
     console_write(STDOUT_FILENO, &b);
     buf_free(&b);
 }
 
 /* ---- commands ---- */
-
-static void follow(repl *r, repl_job *job)
-{
-    r->code = repl_job_follow(&r->jobs, job);
-}
 
 /* fg and kill */
 static void with_job(repl *r, const repl_line *l)
@@ -117,7 +105,7 @@ static void with_job(repl *r, const repl_line *l)
     else if (strcmp(l->words[0], "kill") == 0 && job->process)
         kill(job->process, SIGINT);
     else if (strcmp(l->words[0], "fg") == 0)
-        follow(r, job);
+        r->code = repl_job_follow(&r->jobs, job);
 }
 
 static bool built_in(repl *r, const repl_line *l)
@@ -137,29 +125,22 @@ static bool built_in(repl *r, const repl_line *l)
     return true;
 }
 
-static const verb *verb_of(const char *name)
-{
-    for (int i = 0; i < VERBS; i++)
-        if (strcmp(verbs[i].name, name) == 0) return &verbs[i];
-    return NULL;
-}
-
 /* The command's own arguments: the pid is put in, where it was not typed out of habit. */
 static void run(repl *r, const repl_line *l, const char *text)
 {
     char program[] = "rejit";
     char *argv[REPL_WORDS_MOST + 4] = {program};
     size_t n = 1, from = 1;
-    const verb *v = verb_of(l->words[0]);
-    if (v == &verbs[VERB_RUN] || v == &verbs[VERB_REPL]) {
-        console_say("%s is not for the prompt: use it in a shell", v->name);
+    const verb_id id = verb_named(l->words[0]);
+    if (id == VERB_RUN || id == VERB_REPL) {
+        console_say("%s is not for the prompt: use it in a shell", verbs[id].name);
         r->code = EXIT_USAGE;
         return;
     }
     argv[n++] = l->words[0];
-    if (v && repl_takes_pid(v)) {
-        argv[n++] = r->pid_text;
-        if (l->count > 1 && (strcmp(l->words[1], r->pid_text) == 0 || strcmp(l->words[1], r->typed) == 0)) from = 2;
+    if (id < VERBS && repl_takes_pid(&verbs[id])) {
+        argv[n++] = r->pid;
+        if (l->count > 1 && (strcmp(l->words[1], r->pid) == 0 || strcmp(l->words[1], r->typed) == 0)) from = 2;
     }
     for (size_t i = from; i < l->count; i++)
         argv[n++] = l->words[i];
@@ -228,7 +209,7 @@ static char *prompt_for(arena *a, int32_t pid)
 static void greet(const repl *r)
 {
     const rj_state *state = rj_session_state(r->s);
-    printf("process %d, .NET %s; help lists the commands, Tab completes, Ctrl-D ends\n", r->pid, state->runtime);
+    printf("process %s, .NET %s; help lists the commands, Tab completes, Ctrl-D ends\n", r->pid, state->runtime);
     fflush(stdout);
 }
 
@@ -239,15 +220,15 @@ int verb_repl(const options *o)
     repl r = {.typed = o->args[0]};
     r.s = target_open(o->args[0], VERB_REPL, true, &code);
     if (!r.s) return code;
-    r.pid = rj_session_state(r.s)->pid;
     r.names.s = r.s;
-    snprintf(r.pid_text, sizeof r.pid_text, "%d", r.pid);
+    const int32_t pid = rj_session_state(r.s)->pid;
+    snprintf(r.pid, sizeof r.pid, "%d", pid);
     const bool terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
     interrupt_keep();
     repl_jobs_init(&r.jobs, r.s, terminal);
     const repl_host host = {&r, wait_for_key, has_news, show_news, choose};
     if (terminal) {
-        const char *prompt = prompt_for(&a, r.pid);
+        const char *prompt = prompt_for(&a, pid);
         r.edit = prompt ? repl_edit_open(prompt, &host) : NULL;
         greet(&r);
     }

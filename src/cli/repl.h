@@ -44,6 +44,7 @@ typedef struct repl_job {
     int code;
     int fd;           /* what it prints comes here; -1: it has closed it */
     buf_t lines, end; /* whole lines; the beginning of the next */
+    size_t first;     /* of the lines that are still to be shown */
     size_t line_count, left_out;
     char *text; /* what was typed */
 } repl_job;
@@ -84,6 +85,8 @@ typedef struct repl_names {
 } repl_names;
 
 typedef struct repl_choice {
+    size_t typed; /* of the word, in bytes, without the quote that it begins with */
+    bool quoted;
     VEC(const char *) words; /* sorted, each once; in the arena */
     bool more;               /* there are others, which are not known: nothing may be put in for sure */
 } repl_choice;

@@ -35,14 +35,6 @@ static void offer_verbs(repl_choice *out, const char *begun, bool builtins)
         offer(out, b->name, begun);
 }
 
-static verb_id verb_named(const char *word)
-{
-    int i = 0;
-    while (i < VERBS && strcmp(verbs[i].name, word) != 0)
-        i++;
-    return (verb_id)i;
-}
-
 static void offer_options(repl_choice *out, arena *a, verb_id id, const char *begun)
 {
     size_t at = 0;
@@ -146,7 +138,9 @@ void repl_choose(repl_names *names, arena *a, const char *text, size_t n, repl_c
     repl_line before;
     *out = (repl_choice){.more = false};
     if (!line) return;
-    const char *word = line + start + (line[start] == '\'' || line[start] == '"');
+    out->quoted = line[start] == '\'' || line[start] == '"';
+    const char *word = line + start + out->quoted;
+    out->typed = strlen(word);
     const char *first = arena_strndup(a, line, start);
     if (!first || !repl_split(a, first, &before, &why)) return;
     const verb_id id = before.count ? verb_named(before.words[0]) : VERBS;

@@ -38,12 +38,6 @@ static void wipe(void)
     fflush(stdout);
 }
 
-static void draw_again(repl_edit *e)
-{
-    wipe();
-    el_set(e->line, EL_REFRESH);
-}
-
 /* What has come meanwhile is printed in the place of the line, which is drawn again below it. */
 static void show_news(repl_edit *e)
 {
@@ -70,7 +64,8 @@ static void take_signals(repl_edit *e)
         el_set(e->line, EL_PREP_TERM, on); /* libedit believes the terminal to be as it left it */
     if (resized) el_resize(e->line);
     continued = resized = 0;
-    draw_again(e);
+    wipe();
+    el_set(e->line, EL_REFRESH);
 }
 
 /* Until there is one. False: the line is to be given up. */
@@ -152,24 +147,21 @@ static unsigned char complete(EditLine *line, int key)
     const size_t n = (size_t)(at->cursor - at->buffer);
     arena a = {0};
     repl_choice c;
-    size_t index;
     unsigned char answer = CC_ERROR;
     (void)key;
     el_get(line, EL_CLIENTDATA, &e);
-    const size_t start = repl_last_word(at->buffer, n, &index);
-    const bool quoted = start < n && (at->buffer[start] == '\'' || at->buffer[start] == '"');
-    const size_t typed = n - start - quoted;
     e->host.choose(e->host.owner, &a, at->buffer, n, &c);
     const size_t same = c.words.n ? common(&c) : 0;
-    if (same > typed && !c.more) {
+    if (same > c.typed && !c.more) {
         const char *first = c.words.v[0];
         const bool whole = c.words.n == 1 && first[same - 1] != '.';
-        const char *rest = arena_printf(&a, "%.*s%s", (int)(same - typed), first + typed, whole && !quoted ? " " : "");
+        const char *rest =
+            arena_printf(&a, "%.*s%s", (int)(same - c.typed), first + c.typed, whole && !c.quoted ? " " : "");
         answer = rest && el_insertstr(line, rest) == 0 ? CC_REFRESH : CC_ERROR;
     } else if (c.words.n > 1 || c.more) {
         list(&c);
         answer = CC_REDISPLAY;
-    } else if (c.words.n == 1 && !quoted && c.words.v[0][same - 1] != '.') {
+    } else if (c.words.n == 1 && !c.quoted && c.words.v[0][same - 1] != '.') {
         answer = el_insertstr(line, " ") == 0 ? CC_REFRESH : CC_ERROR;
     }
     VEC_FREE(&c.words);

@@ -63,6 +63,7 @@ static pid_t begin(const repl_jobs *j, char *const *argv, int output)
     pid_t pid = fork();
     if (pid == 0) become(j, argv, output);
     if (pid < 0) console_say("%s cannot be started: %s", argv[1], strerror(errno));
+    if (pid > 0 && j->control) setpgid(pid, pid); /* here too: whichever comes first */
     return pid;
 }
 
@@ -86,7 +87,6 @@ int repl_foreground(repl_jobs *j, char *const *argv)
     int code = EXIT_UNREACHABLE;
     pid_t pid = begin(j, argv, -1);
     if (pid < 0) return code;
-    if (j->control) setpgid(pid, pid); /* here too: whichever comes first */
     while (!ended(pid, &code))
         if (!repl_jobs_wait(j, -1)) kill(pid, interrupt_signal());
     if (j->control) tcsetpgrp(STDIN_FILENO, getpgrp());
@@ -121,7 +121,6 @@ repl_job *repl_background(repl_jobs *j, char *const *argv, const char *text)
         close(ends[0]);
         return NULL;
     }
-    if (j->control) setpgid(pid, pid);
     *job = (repl_job){.number = number, .process = pid, .fd = ends[0], .text = strdup(text)};
     return job;
 }
@@ -140,14 +139,23 @@ repl_job *repl_job_find(repl_jobs *j, const char *number)
 
 /* ---- what they print ---- */
 
+/* Where the line that begins at `at` ends. */
+static size_t line_end(const repl_job *job, size_t at)
+{
+    const uint8_t *end = memchr(job->lines.p + at, '\n', job->lines.n - at);
+    return end ? (size_t)(end - job->lines.p) + 1 : job->lines.n;
+}
+
+/* What is dropped is moved over when it is most of it, not with each line of a storm. */
 static void drop_first_line(repl_job *job)
 {
-    const uint8_t *end = memchr(job->lines.p, '\n', job->lines.n);
-    const size_t n = end ? (size_t)(end - job->lines.p) + 1 : job->lines.n;
-    memmove(job->lines.p, job->lines.p + n, job->lines.n - n);
-    job->lines.n -= n;
+    job->first = line_end(job, job->first);
     job->line_count--;
     job->left_out++;
+    if (job->first < job->lines.n / 2) return;
+    job->lines.n -= job->first;
+    memmove(job->lines.p, job->lines.p + job->first, job->lines.n);
+    job->first = 0;
 }
 
 static void take_bytes(repl_job *job, const char *p, size_t n)
@@ -209,14 +217,12 @@ bool repl_jobs_have_news(const repl_jobs *j)
 static void put_lines(buf_t *b, repl_job *job, bool prefixed)
 {
     if (job->left_out) buf_printf(b, "[%u] ... %zu lines are left out\n", job->number, job->left_out);
-    for (size_t at = 0; at < job->lines.n;) {
-        const uint8_t *end = memchr(job->lines.p + at, '\n', job->lines.n - at);
-        const size_t n = end ? (size_t)(end - job->lines.p) + 1 - at : job->lines.n - at;
+    for (size_t at = job->first, end; at < job->lines.n; at = end) {
+        end = line_end(job, at);
         if (prefixed) buf_printf(b, "[%u] ", job->number);
-        buf_put(b, job->lines.p + at, n);
-        at += n;
+        buf_put(b, job->lines.p + at, end - at);
     }
-    job->lines.n = job->line_count = job->left_out = 0;
+    job->lines.n = job->first = job->line_count = job->left_out = 0;
 }
 
 static void forget(repl_job *job)
@@ -259,8 +265,6 @@ int repl_job_follow(repl_jobs *j, repl_job *job)
         if (job->process) kill(job->process, interrupt_signal());
         if (interrupt_signal() == SIGINT) interrupt_clear();
     }
-    put_lines(&b, job, false);
-    console_write(STDOUT_FILENO, &b);
     buf_free(&b);
     const int code = job->code;
     forget(job);

@@ -32,3 +32,11 @@ const verb verbs[VERBS] = {
                    1},
     [VERB_HELP] = {"help", "[VERB]", "explain the command or one of its verbs", verb_help, 0, 1},
 };
+
+verb_id verb_named(const char *name)
+{
+    int i = 0;
+    while (i < VERBS && strcmp(verbs[i].name, name) != 0)
+        i++;
+    return (verb_id)i;
+}

@@ -240,7 +240,6 @@ static probe_step step_of(eng *g, const query_member *m, bool first)
 /* From the object in v's slot (NULL: the exception) to what the condition compares. */
 static bool add_path(eng *g, plan *p, const weave_value *v, const query_node *n, err_t *e)
 {
-    if (!eng_answers_start(g, e)) return false;
     if (v && v->how != (n->members->kind == QUERY_INNER ? WEAVE_TYPED : WEAVE_OBJECT))
         return err_set(e, ERR_USAGE, n->column, "'%s' is no reference here: its members cannot be compared",
                        n->argument);
@@ -543,9 +542,8 @@ static const query_end *find_end(eng *g, const plan *p, const cil_method_sig *si
 }
 
 /* new: only where the object is of the constructor's type and no other; the last of the paths. */
-static bool add_exact(eng *g, plan *p, probe *d, err_t *e)
+static bool add_exact(plan *p, probe *d, err_t *e)
 {
-    if (!eng_answers_start(g, e)) return false;
     const char *nothing = eng_makes_nothing(p->module, p->rid);
     if (nothing) return err_set(e, ERR_REFUSED, -1, "%s", nothing);
     const weave_value *v = add(p, WEAVE_MADE, 0, "this", (cil_blob){0}, true);
@@ -629,7 +627,8 @@ static bool plan_values(eng *g, plan *p, const eng_wish *wish, const eng_place *
     if ((condition || wish->by) && (r->verb == WIRE_WATCH || r->verb == WIRE_STAT))
         p->names.end = find_end(g, p, &sig, &end);
     const bool ok = add_expressions(g, p, &sig, condition ? wish->condition : NULL, wish->by, d, &out->by, e) &&
-                    (!(r->want & WIRE_WANT_NEW) || r->verb != WIRE_STACK || add_exact(g, p, d, e));
+                    (!(r->want & WIRE_WANT_NEW) || r->verb != WIRE_STACK || add_exact(p, d, e)) &&
+                    (!p->path_count || eng_answers_start(g, e));
     p->names.end = NULL;
     return ok;
 }

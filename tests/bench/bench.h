@@ -62,9 +62,9 @@ typedef struct quiet_samples {
 /* Are more samples needed for so many that were alone? Not for longer than that. */
 bool quiet_wants(quiet_samples *q, unsigned wanted, double seconds);
 void quiet_begin(quiet_samples *q);
-/* The sample that was taken since quiet_begin. Was the CPU ours alone meanwhile? */
-bool quiet_end(quiet_samples *q, double v);
-/* Of those that were alone; of the others where none was. */
+/* The sample that was taken since quiet_begin. */
+void quiet_end(quiet_samples *q, double v);
+/* Of those that were alone; of the others where fewer than three were. */
 double quiet_median(const quiet_samples *q);
 
 typedef struct figure {

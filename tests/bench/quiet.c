@@ -8,8 +8,7 @@
 bool quiet_wants(quiet_samples *q, unsigned wanted, double seconds)
 {
     if (q->until <= 0) q->until = now_ns() + seconds * 1e9;
-    const bool none_yet = !q->alone.n && !q->disturbed.n;
-    return q->alone.n < wanted && (none_yet || now_ns() < q->until);
+    return q->alone.n < wanted && (!q->taken || now_ns() < q->until);
 }
 
 void quiet_begin(quiet_samples *q)
@@ -17,15 +16,13 @@ void quiet_begin(quiet_samples *q)
     q->before = alone_reference();
 }
 
-bool quiet_end(quiet_samples *q, double v)
+void quiet_end(quiet_samples *q, double v)
 {
-    const bool alone = alone_between(q->before, alone_reference());
-    if (alone)
+    if (alone_between(q->before, alone_reference()))
         sample(&q->alone, v);
     else if (q->disturbed.n < KEPT)
         sample(&q->disturbed, v);
     q->taken++;
-    return alone;
 }
 
 /* A few samples that were alone are worth more than many that were not; one may be an accident. */

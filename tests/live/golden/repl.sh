@@ -69,6 +69,22 @@ ok 'the first call is seen behind the prompt or by fg, the second by fg' \
 ok 'stat has counted' grep -q '"calls":1,' "$work/behind.out"
 ok 'nothing is left' equal "$("$rejit" list "$pid" | head -1)" 'nothing is instrumented'
 
+# More lines than are kept while another command has the foreground: the last ones are shown, the others counted.
+"$rejit" repl "$pid" <"$work/lines" >"$work/many.out" 2>&1 &
+prompt=$!
+exec {lines}>"$work/lines"
+say 'watch Target.Work.Add --json &'
+say 'stat Target.Work.Add --count 1 --json'
+until [ "$("$rejit" list "$pid" --json | grep -c '"event":"client".*"open":true')" = 2 ]; do sleep 0.01; done
+app call Work.SpinAdd
+exec {lines}>&-
+wait "$prompt"
+left_out=$(sed -n 's/^\[1\] \.\.\. \([0-9]*\) lines are left out$/\1/p' "$work/many.out" | paste -sd+)
+told=$(sed -n 's/^\[1\] {"event":"end","calls":\([0-9]*\),.*/\1/p' "$work/many.out")
+ok "lines are left out: ${left_out:-none}" test -n "$left_out"
+ok 'those that are shown and those that are left out are all' \
+    equal "$(($(grep -c '^\[1\] {' "$work/many.out") + ${left_out:-0}))" "$((told + 2))"
+
 # ---- on a terminal ----
 
 export XDG_STATE_HOME=$work/state
